@@ -1,0 +1,39 @@
+# The verbs of this repository. `make repro` and `make test` need Python 3.11+, git and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Stages call `python`; it has to be the environment's.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test slow check format setup clean
+
+repro: $(READY)  ## set up and run the whole pipeline of the profile in params.yaml
+	dvc repro
+
+test: $(READY)  ## set up and run the fast tests
+	pytest -q
+
+slow: $(READY)  ## the tests that take longer
+	pytest -q -m slow
+
+check: $(READY)  ## linters and the import contract
+	ruff check .
+	ruff format --check .
+	lint-imports
+
+format: $(READY)  ## let ruff lay out the code
+	ruff check --fix .
+	ruff format .
+
+setup: $(READY)  ## make .venv only
+
+clean:  ## remove the environment and every cache but DVC's
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else f"error: Python 3.11 or newer is needed, {sys.version.split()[0]} was found: call make PYTHON=/path/to/python3.11.")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(READY)

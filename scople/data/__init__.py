@@ -1,0 +1,1 @@
+"""From raw skeleton archives to normalised sequences, splits and class names."""

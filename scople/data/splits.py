@@ -1,0 +1,155 @@
+"""Seen and unseen classes, and which samples each stage may open.
+
+A split file, `datasets/splits/<name>.yaml`, lists class ids as the data set prints them, from 1. Below, everything
+is a label, from 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import yaml
+from jaxtyping import Bool, Int
+
+from scople.errors import ScopleError
+from scople.seeding import numpy_generator
+
+KEYS = ("seen", "unseen", "unseen_source", "pseudo_unseen", "pseudo_unseen_source")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Disjoint classes of one data set.
+
+    Attributes:
+        name: as in params.yaml, `<dataset>_<seen>_<unseen>`.
+        seen: labels that models are trained on, ascending.
+        unseen: labels that only the evaluation opens, ascending.
+        pseudo_unseen: seen labels that stand in for unseen ones when the gate is calibrated, ascending.
+    """
+
+    name: str
+    seen: tuple[int, ...]
+    unseen: tuple[int, ...]
+    pseudo_unseen: tuple[int, ...]
+
+    @property
+    def without_pseudo_unseen(self) -> "Split":
+        """The split that the gate is calibrated on: the pseudo-unseen classes are unseen, the real ones are gone."""
+        seen = tuple(label for label in self.seen if label not in self.pseudo_unseen)
+        return replace(self, seen=seen, unseen=self.pseudo_unseen, pseudo_unseen=())
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Rows of a corpus by what may open them; no row is in two parts.
+
+    Attributes:
+        training: training subjects, seen classes: all that pre-training, training and calibration see.
+        test: test subjects, seen and unseen classes: opened by the evaluation only.
+        unused: training subjects, unseen classes (and classes outside the split): never opened.
+    """
+
+    training: Int[np.ndarray, " N1"]
+    test: Int[np.ndarray, " N2"]
+    unused: Int[np.ndarray, " N3"]
+
+
+def load_split(path: str | Path, classes: int, seed: int) -> Split:
+    """Read one split file.
+
+    Args:
+        path: the YAML file; its name without ending is the split's name.
+        classes: how many classes the data set has.
+        seed: root seed; draws the pseudo-unseen classes (as many as unseen ones) where the file lists none.
+
+    Raises:
+        ScopleError: unreadable file, unknown key, an id outside 1..classes or listed twice, lists that overlap,
+            or too few seen classes to spare the pseudo-unseen ones.
+    """
+    path = Path(path)
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ScopleError(f"split file {path} can not be read ({reason}): restore it.") from error
+    if not isinstance(document, dict) or "unseen" not in document:
+        raise ScopleError(f"split file {path} lists no unseen classes: add a line 'unseen: [ids]'.")
+    for key in document:
+        if key not in KEYS:
+            raise ScopleError(f"key '{key}' of split file {path} is not known: use {', '.join(KEYS)}.")
+
+    unseen = _labels(document["unseen"], "unseen", path, classes)
+    everything = [i + 1 for i in range(classes) if i not in unseen]
+    seen = _labels(document.get("seen", everything), "seen", path, classes)
+    if overlap := sorted(set(seen) & set(unseen)):
+        raise ScopleError(f"class {overlap[0] + 1} of split file {path} is both seen and unseen: take it off one list.")
+    if len(seen) < len(unseen) + 2 and "pseudo_unseen" not in document:
+        raise ScopleError(
+            f"split file {path} leaves {len(seen)} seen classes, but must leave at least {len(unseen) + 2} "
+            "to calibrate the gate: make fewer classes unseen or list pseudo_unseen ones."
+        )
+    if "pseudo_unseen" in document:
+        pseudo_unseen = _labels(document["pseudo_unseen"], "pseudo_unseen", path, classes)
+    else:
+        drawn = numpy_generator(seed, "pseudo-unseen", path.stem).choice(seen, size=len(unseen), replace=False)
+        pseudo_unseen = tuple(sorted(int(label) for label in drawn))
+    if strange := sorted(set(pseudo_unseen) - set(seen)):
+        raise ScopleError(
+            f"class {strange[0] + 1} of split file {path} is pseudo_unseen but not seen: take it off that list."
+        )
+    if len(seen) - len(pseudo_unseen) < 2:
+        raise ScopleError(f"split file {path} has only pseudo_unseen classes left to train on: list fewer of them.")
+    return Split(name=path.stem, seen=seen, unseen=unseen, pseudo_unseen=pseudo_unseen)
+
+
+def _labels(ids: object, what: str, path: Path, classes: int) -> tuple[int, ...]:
+    if not isinstance(ids, list) or not ids:
+        raise ScopleError(f"'{what}' of split file {path} must be a list of class ids: correct it.")
+    for number in ids:
+        if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= classes:
+            raise ScopleError(f"class {number!r} of split file {path} is not one of 1 to {classes}: correct it.")
+        if ids.count(number) > 1:
+            raise ScopleError(f"class {number} of split file {path} is listed twice as {what}: remove one of the two.")
+    return tuple(sorted(number - 1 for number in ids))
+
+
+def partition(split: Split, labels: Int[np.ndarray, " N"], is_training: Bool[np.ndarray, " N"]) -> Partition:
+    """Rows of a corpus that each stage may open, ascending.
+
+    Args:
+        split: the classes.
+        labels: class of each row.
+        is_training: whether the row's subject is one of the training subjects.
+
+    Raises:
+        ScopleError: a seen class has no training sample, or no test sample is of an unseen class.
+    """
+    is_seen, is_unseen = np.isin(labels, split.seen), np.isin(labels, split.unseen)
+    training = np.flatnonzero(is_training & is_seen)
+    test = np.flatnonzero(~is_training & (is_seen | is_unseen))
+    unused = np.flatnonzero(~((is_training & is_seen) | (~is_training & (is_seen | is_unseen))))
+    if absent := sorted(set(split.seen) - set(labels[training].tolist())):
+        raise ScopleError(
+            f"split {split.name}: no training subject performs class {absent[0] + 1}, which is seen: "
+            "check the archives and the list of training subjects."
+        )
+    if not np.isin(labels[test], split.unseen).any():
+        raise ScopleError(
+            f"split {split.name}: no test subject performs an unseen class: check the archives and the subject lists."
+        )
+    return Partition(training=training, test=test, unused=unused)
+
+
+def targets(labels: Int[np.ndarray, " N"], candidates: Sequence[int]) -> Int[np.ndarray, " N"]:
+    """Row of each label among the candidate classes.
+
+    Raises:
+        ValueError: a label that is no candidate.
+    """
+    row = {label: target for target, label in enumerate(candidates)}
+    strange = sorted(set(labels.tolist()) - set(row))
+    if strange:
+        raise ValueError(f"label {strange[0]} is not among the {len(row)} candidates")
+    return np.array([row[label] for label in labels.tolist()], dtype=np.int64)

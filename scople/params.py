@@ -1,0 +1,280 @@
+"""`params.yaml` as typed, checked values. An unknown key, a missing key or a value out of range is an error."""
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scople.errors import ScopleError
+
+
+def at_least(bound: float) -> Any:
+    """A number that must not be smaller than `bound`."""
+    return field(metadata={"at_least": bound})
+
+
+def above(bound: float) -> Any:
+    """A number that must be greater than `bound`."""
+    return field(metadata={"above": bound})
+
+
+def between(low: float, high: float) -> Any:
+    """A number in [low, high]."""
+    return field(metadata={"at_least": low, "at_most": high})
+
+
+def one_of(*choices: str) -> Any:
+    """One of a few words."""
+    return field(metadata={"choices": choices})
+
+
+@dataclass(frozen=True)
+class Method:
+    """The settings of the method; `params.yaml` says what each means and which are readings of the paper."""
+
+    body_choice: str = one_of("energy", "ctr")
+    position_gradient: str = one_of("sign", "true")
+    phrase: str
+    text_prompting: str = one_of("dual", "layers", "context", "none")
+    prefix_length: int = at_least(0)
+    layer_depth: int = at_least(0)
+    layer_prompts: str = one_of("after_first", "every")
+    prefix_streams: str = one_of("both", "prompted")
+    prompted_residual: str = one_of("aggregated", "decorated")
+    alpha: float
+    prompt_std: float = at_least(0)
+    joint_prompt_std: float = at_least(0)
+    joint_prompts: int = at_least(0)
+    sampler: bool
+    sampler_width: int = at_least(1)
+    representation_width: int = at_least(1)
+    sampler_query: str = one_of("raw", "unit")
+    sampler_bias: bool
+    token_norm: bool
+    projection_hidden: int = at_least(1)
+    training_query: str = one_of("candidate", "own")
+    similarity: str = one_of("cosine", "dot")
+    temperature: float = above(0)
+    learn_temperature: bool
+    text_weight: float = between(0, 1)
+    gate: str = one_of("entropy", "stacking", "none")
+    gate_holdout: float = between(0.01, 0.9)
+    max_broken: float = between(0, 1)
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """Scale of the backbone's pre-training."""
+
+    width: int = at_least(1)
+    epochs: int = at_least(1)
+    batch_size: int = at_least(2)
+    learning_rate: float = above(0)
+    milestones: list[int]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Scale of a stage that only runs a model."""
+
+    batch_size: int = at_least(1)
+
+
+@dataclass(frozen=True)
+class Train:
+    """Scale of SCoPLe's training."""
+
+    epochs: int = at_least(1)
+    batch_size: int = at_least(2)
+    learning_rate: float = above(0)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Everything that differs between `demo` and `paper`."""
+
+    text_encoder: str = one_of("minilm", "clip")
+    text_weights: str
+    frames: int = at_least(4)
+    pretrain: Pretrain
+    features: Batches
+    train: Train
+    evaluate: Batches
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Size of the synthetic recordings."""
+
+    training_samples: int = at_least(2)
+    test_samples: int = at_least(1)
+    shortest: int = at_least(8)
+    longest: int = at_least(8)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What decides speed, not results."""
+
+    jobs: int = at_least(0)
+    threads: int = at_least(1)
+    device: str = one_of("auto", "cpu", "cuda")
+    workers: int = at_least(0)
+
+
+@dataclass(frozen=True)
+class RawFolder:
+    """Folder of a data set's archives below data/raw/<profile>/."""
+
+    raw: str
+
+
+@dataclass(frozen=True)
+class SplitEntry:
+    """Which data set a split divides."""
+
+    dataset: str
+
+
+@dataclass(frozen=True)
+class Params:
+    """The whole file; `method` are its top-level settings before a variant changes them."""
+
+    profile: str
+    seed: int = at_least(0)
+    method: Method
+    datasets: dict[str, RawFolder]
+    splits: dict[str, SplitEntry]
+    variants: dict[str, dict[str, Any]]
+    demo: Demo
+    machine: Machine
+    profiles: dict[str, Profile]
+
+    @property
+    def scale(self) -> Profile:
+        """The active profile."""
+        return self.profiles[self.profile]
+
+    def variant(self, name: str) -> Method:
+        """The method's settings with those of a variant put over them.
+
+        Raises:
+            ScopleError: no such variant, or it sets something that is not a setting of the method.
+        """
+        if name not in self.variants:
+            raise ScopleError(
+                f"variant '{name}' is not in params.yaml; known are {', '.join(self.variants)}: "
+                "add it there or correct the name."
+            )
+        settings = dataclasses.asdict(self.method) | self.variants[name]
+        return _build(Method, settings, f"variants.{name}")
+
+    def dataset_of(self, split: str) -> str:
+        """Name of the data set that a split divides.
+
+        Raises:
+            ScopleError: no such split.
+        """
+        if split not in self.splits:
+            raise ScopleError(
+                f"split '{split}' is not in params.yaml; known are {', '.join(self.splits)}: "
+                "add it there or correct the name."
+            )
+        return self.splits[split].dataset
+
+
+def load_params(path: str | Path = "params.yaml") -> Params:
+    """Read and check a parameter file.
+
+    Raises:
+        ScopleError: an unreadable file, an unknown or missing key, a value of the wrong kind or out of range.
+    """
+    try:
+        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ScopleError(f"{path} can not be read as YAML ({' '.join(str(error).split())}): restore it.") from error
+    if not isinstance(document, dict):
+        raise ScopleError(f"{path} holds no mapping of settings: restore it.")
+    settings = {f.name for f in dataclasses.fields(Method)}
+    method = {key: value for key, value in document.items() if key in settings}
+    rest = {key: value for key, value in document.items() if key not in settings}
+    if "method" in rest:
+        raise ScopleError(f"key 'method' of {path} is not known: remove it or correct its name.")
+    params = _build(Params, rest | {"method": _build(Method, method, str(path))}, str(path))
+    _check_names(params, path)
+    return params
+
+
+def _check_names(params: Params, path: str | Path) -> None:
+    if params.profile not in params.profiles:
+        raise ScopleError(
+            f"profile '{params.profile}' in {path} is not one of {', '.join(params.profiles)}: choose one of them."
+        )
+    for split, entry in params.splits.items():
+        if entry.dataset not in params.datasets:
+            raise ScopleError(
+                f"split '{split}' in {path} names the data set '{entry.dataset}', which is not one of "
+                f"{', '.join(params.datasets)}: add it under datasets or correct the name."
+            )
+    for name in params.variants:
+        params.variant(name)
+    if params.demo.longest < params.demo.shortest:
+        raise ScopleError(
+            f"demo.longest in {path} is {params.demo.longest}, but must be at least demo.shortest "
+            f"({params.demo.shortest}): make it larger."
+        )
+
+
+def _build(kind: Any, value: Any, where: str) -> Any:
+    """`value` as an instance of `kind` (a dataclass, dict, list or scalar type), checked all the way down."""
+    if dataclasses.is_dataclass(kind) and isinstance(value, kind):
+        return value
+    if dataclasses.is_dataclass(kind):
+        return _build_dataclass(kind, value, where)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return value
+    if origin is dict and isinstance(value, dict):
+        return {str(key): _build(arguments[1], item, f"{where}: {key}") for key, item in value.items()}
+    if origin is list and isinstance(value, list):
+        return [_build(arguments[0], item, where) for item in value]
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    plain = kind if isinstance(kind, type) and not isinstance(kind, types.GenericAlias) else None
+    if plain is not None and isinstance(value, plain) and not (plain is not bool and isinstance(value, bool)):
+        return value
+    name = getattr(plain, "__name__", str(kind))
+    raise ScopleError(f"{where} is {value!r}, but must be a value of type {name}: correct it.")
+
+
+def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise ScopleError(f"{where} is {value!r}, but must be a group of settings: correct it.")
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    for key in value:
+        if key not in fields:
+            raise ScopleError(f"key '{key}' of {where} is not known: remove it or correct its name.")
+    for key in fields:
+        if key not in value:
+            raise ScopleError(f"key '{key}' of {where} is missing: add it.")
+    built = {}
+    for key, f in fields.items():
+        built[key] = _build(f.type, value[key], f"{where}: {key}")
+        _check_range(built[key], f.metadata, f"{key} of {where}")
+    return kind(**built)
+
+
+def _check_range(value: Any, bounds: typing.Mapping[str, Any], what: str) -> None:
+    if "choices" in bounds and value not in bounds["choices"]:
+        raise ScopleError(f"{what} is '{value}', but must be one of {', '.join(bounds['choices'])}: choose one.")
+    # Written so that NaN fails every bound.
+    if "at_least" in bounds and not value >= bounds["at_least"]:
+        raise ScopleError(f"{what} is {value}, but must be at least {bounds['at_least']}: make it larger.")
+    if "at_most" in bounds and not value <= bounds["at_most"]:
+        raise ScopleError(f"{what} is {value}, but must be at most {bounds['at_most']}: make it smaller.")
+    if "above" in bounds and not value > bounds["above"]:
+        raise ScopleError(f"{what} is {value}, but must be above {bounds['above']}: make it larger.")
