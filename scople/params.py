@@ -3,6 +3,7 @@
 import dataclasses
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,17 @@ import yaml
 from scople.errors import ScopleError
 
 
-def at_least(bound: float) -> Any:
+def at_least(bound: int | float) -> Any:
     """A number that must not be smaller than `bound`."""
     return field(metadata={"at_least": bound})
 
 
-def above(bound: float) -> Any:
+def above(bound: int | float) -> Any:
     """A number that must be greater than `bound`."""
     return field(metadata={"above": bound})
 
 
-def between(low: float, high: float) -> Any:
+def between(low: int | float, high: int | float) -> Any:
     """A number in [low, high]."""
     return field(metadata={"at_least": low, "at_most": high})
 
@@ -268,7 +269,7 @@ def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
     return kind(**built)
 
 
-def _check_range(value: Any, bounds: typing.Mapping[str, Any], what: str) -> None:
+def _check_range(value: Any, bounds: Mapping[str, Any], what: str) -> None:
     if "choices" in bounds and value not in bounds["choices"]:
         raise ScopleError(f"{what} is '{value}', but must be one of {', '.join(bounds['choices'])}: choose one.")
     # Written so that NaN fails every bound.

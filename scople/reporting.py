@@ -48,7 +48,7 @@ def paper_table(
         | _means(layout, metrics)
         for variant, metrics in measured.items()
     ]
-    return pd.DataFrame(rows, columns=[*head, *columns, "note"]).fillna("")
+    return pd.DataFrame([{column: row.get(column, "") for column in (*head, *columns, "note")} for row in rows])
 
 
 def _printed_rows(layout: Layout, printed: pd.DataFrame) -> list[dict[str, str]]:

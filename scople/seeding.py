@@ -20,7 +20,7 @@ def numpy_generator(seed: int, *names: str | int) -> np.random.Generator:
 
 
 def torch_generator(seed: int, *names: str | int) -> torch.Generator:
-    """torch's CPU generator for a name under a root seed."""
+    """The CPU generator of torch for a name under a root seed."""
     return torch.Generator().manual_seed(derive(seed, *names))
 
 

@@ -1,5 +1,6 @@
 """Class lists: label → action name, as the data set gives it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,3 +49,8 @@ def load_classes(path: str | Path) -> list[ClassEntry]:
         ClassEntry(number=int(number), name=name, two_person=bool(pair))
         for number, name, pair in zip(table["id"], names, table["two_person"], strict=True)
     ]
+
+
+def names_of(classes: Sequence[ClassEntry], labels: Sequence[int]) -> list[str]:
+    """Names of some labels, in their order."""
+    return [classes[label].name for label in labels]

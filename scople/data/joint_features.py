@@ -60,4 +60,6 @@ def load_features(kind: type[Part], path: Path) -> Part:
     try:
         return kind(**load_file(path))
     except (OSError, SafetensorError, TypeError) as error:
-        raise ScopleError(f"joint features {path} can not be read ({error}): run `dvc repro features` again.") from error
+        raise ScopleError(
+            f"joint features {path} can not be read ({error}): run `dvc repro features` again."
+        ) from error

@@ -153,3 +153,16 @@ def targets(labels: Int[np.ndarray, " N"], candidates: Sequence[int]) -> Int[np.
     if strange:
         raise ValueError(f"label {strange[0]} is not among the {len(row)} candidates")
     return np.array([row[label] for label in labels.tolist()], dtype=np.int64)
+
+
+def task_targets(split: Split, labels: Int[np.ndarray, " N"]) -> tuple[Bool[np.ndarray, " N"], Int[np.ndarray, " N"]]:
+    """Whether each sample's class is unseen, and its row among the unseen or among the seen candidates.
+
+    Raises:
+        ValueError: a label that the split does not hold.
+    """
+    is_unseen = np.isin(labels, split.unseen)
+    rows = np.empty(len(labels), dtype=np.int64)
+    rows[is_unseen] = targets(labels[is_unseen], split.unseen)
+    rows[~is_unseen] = targets(labels[~is_unseen], split.seen)
+    return is_unseen, rows

@@ -1,0 +1,1 @@
+"""The skeleton encoder: Shift-GCN, its pre-training and its joint features."""

@@ -1,0 +1,172 @@
+"""Shift-GCN on the seen classes of a split, by its published recipe; then the joint features that SCoPLe works on.
+
+The recipe is that of kchengiva/Shift-GCN, main.py and config: cross-entropy, SGD with Nesterov momentum 0.9, a tenth of
+the learning rate after each milestone, no warm-up and no augmentation, incomplete batches dropped. Departs: the weights
+of the last epoch are kept, whereas the published numbers are those of the best test epoch.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, RandomSampler, StackDataset
+
+from scople.backbone.shift_gcn import ShiftGCN
+from scople.backbone.temporal_shift import PositionGradient
+from scople.errors import ScopleError
+from scople.progress import progress
+from scople.seeding import seeded, torch_generator
+
+
+def pretrain(
+    sequences: Dataset,
+    targets: Int[np.ndarray, " N"],
+    num_classes: int,
+    *,
+    width: int,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    milestones: Sequence[int],
+    position_gradient: PositionGradient,
+    seed: int,
+    device: torch.device | str,
+    workers: int = 0,
+) -> tuple[ShiftGCN, list[dict[str, int | float]]]:
+    """Train a Shift-GCN from scratch.
+
+    Args:
+        sequences: N normalised sequences, float32 `C T V M`, metres, T a multiple of 4.
+        targets: row of each sequence's class among the seen ones.
+        num_classes: seen classes.
+        width: channels of the first blocks; the paper has 64.
+        epochs: passes over the sequences.
+        batch_size: samples a step; where there are fewer, all of them make one batch.
+        learning_rate: at the start.
+        milestones: epochs, from 0, at whose beginning the learning rate falls to a tenth.
+        position_gradient: see `scople.backbone.temporal_shift`.
+        seed: root seed of the initialisation and of the order of samples.
+        device: where to train.
+        workers: processes that read sequences; the result does not depend on them.
+
+    Returns:
+        The network in evaluation mode, and a row for each epoch: `epoch` from 1, mean `loss` in nats and `accuracy`
+        in per cent over the samples as they were trained on, `learning_rate`.
+
+    Raises:
+        ScopleError: there are no sequences, or the loss is no longer a finite number.
+    """
+    if len(targets) == 0:
+        raise ScopleError("The backbone has 0 sequences to train on; give it at least one of a seen class.")
+    with seeded(seed, "backbone"):
+        model = ShiftGCN(num_classes, width, position_gradient).to(device)
+    optimiser = torch.optim.SGD(parameter_groups(model), learning_rate, momentum=0.9, nesterov=True)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, list(milestones), gamma=0.1)
+    samples = StackDataset(sequences, torch.as_tensor(targets, dtype=torch.int64))
+    batches = DataLoader(
+        samples,
+        batch_size,
+        sampler=RandomSampler(samples, generator=torch_generator(seed, "backbone", "order")),
+        drop_last=len(samples) >= batch_size,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        generator=torch_generator(seed, "backbone", "workers"),
+    )
+    history = []
+    for epoch in progress(range(1, epochs + 1), "Shift-GCN", unit="epoch"):
+        loss, accuracy = _train_epoch(model, batches, optimiser)
+        if not np.isfinite(loss):
+            raise ScopleError(
+                f"The backbone's loss is {loss} after epoch {epoch}; lower the learning rate, now {learning_rate}."
+            )
+        rate = schedule.get_last_lr()[0]
+        history.append({"epoch": epoch, "loss": loss, "accuracy": accuracy, "learning_rate": rate})
+        schedule.step()
+    return model.eval(), history
+
+
+def _train_epoch(model: ShiftGCN, batches: DataLoader, optimiser: torch.optim.Optimizer) -> tuple[float, float]:
+    """One pass; mean loss and per cent of samples that were recognised."""
+    model.train()
+    device = model.fc.weight.device
+    # Summed where they arise: asking for a number at every step would make the device wait.
+    total = torch.zeros(2, dtype=torch.float64, device=device)
+    samples = 0
+    for x, target in batches:
+        x, target = x.to(device), target.to(device)
+        logits = model(x)
+        loss = nn.functional.cross_entropy(logits, target)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        recognised = (logits.detach().argmax(1) == target).sum()
+        total += torch.stack([loss.detach().double() * len(target), recognised.double()])
+        samples += len(target)
+    loss, recognised = (total / samples).tolist()
+    return loss, 100 * recognised
+
+
+def parameter_groups(model: ShiftGCN) -> list[dict]:
+    """The published weight decay: 1e-3 on the linear weights of the GCN, none on its masks, 1e-4 on all else.
+
+    All else includes biases, batch norms and the temporal positions.
+    """
+    linear, masks, others = [], [], []
+    for name, parameter in model.named_parameters():
+        if name.endswith(".linear_weight"):
+            linear.append(parameter)
+        elif name.endswith(".feature_mask"):
+            masks.append(parameter)
+        else:
+            others.append(parameter)
+    return [
+        {"params": linear, "weight_decay": 1e-3},
+        {"params": masks, "weight_decay": 0.0},
+        {"params": others, "weight_decay": 1e-4},
+    ]
+
+
+@torch.no_grad()
+def extract(
+    model: ShiftGCN, sequences: Dataset, batch_size: int, device: torch.device | str, workers: int = 0
+) -> tuple[Float32[np.ndarray, "N V D"], Float32[np.ndarray, "N K"]]:
+    """Joint features and class logits of every sequence, by the frozen network; order as in `sequences`.
+
+    Args:
+        model: put into evaluation mode and onto `device`.
+        sequences: as in `pretrain`.
+        batch_size: sequences at a time; changes rounding only.
+        device: where to compute.
+        workers: processes that read sequences.
+    """
+    model.to(device).eval()
+    features, logits = [], []
+    batches = DataLoader(sequences, batch_size, num_workers=workers)
+    for x in progress(batches, "joint features", unit="batch"):
+        joint_features = model.joint_features(x.to(device))
+        features.append(joint_features.cpu())
+        logits.append(model.classify(joint_features).cpu())
+    return torch.cat(features).numpy(), torch.cat(logits).numpy()
+
+
+def load_backbone(path: Path, *, num_classes: int, width: int) -> ShiftGCN:
+    """The frozen network whose `state_dict` was written to a safetensors file, in evaluation mode.
+
+    Raises:
+        ScopleError: the file is missing or damaged, or holds a network of another size.
+    """
+    model = ShiftGCN(num_classes, width)
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ScopleError(
+            f"The backbone {path} is not one of width {width} for {num_classes} classes ({reason}); "
+            "run `dvc repro pretrain` again."
+        ) from error
+    return model.requires_grad_(False).eval()

@@ -1,0 +1,82 @@
+"""What Shift-GCN does to the rows of a `C V B T` map: linear maps, batch norms and the spatial shift.
+
+A row is one (channel, joint) pair, or one channel, with all its numbers side by side.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from scople.shapes import JOINTS
+
+
+class PointwiseConv(nn.Module):
+    """A 1x1 convolution with bias, as one matrix product over the rows of a map."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels).normal_(0, math.sqrt(2 / out_channels)))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    def forward(self, x: Float[Tensor, "C L"]) -> Float[Tensor, "D L"]:
+        """Mix the channels of each of the L = V B T points of a map."""
+        return torch.addmm(self.bias[:, None], self.weight, x)
+
+
+class RowNorm(nn.BatchNorm1d):
+    """Batch norm of a `C V B T` map over channels (C features) or (channel, joint) pairs (C V features).
+
+    One feature is one contiguous row of the map. PyTorch's group norm with a row a group computes the same in
+    training, several times as fast as its batch norm on a CPU.
+    """
+
+    def forward(self, x: Float[Tensor, "C V B T"]) -> Float[Tensor, "C V B T"]:
+        """Normalise by the rows' own mean and variance in training, by the running ones otherwise."""
+        rows, size = self.num_features, x.numel() // self.num_features
+        if not self.training:
+            return super().forward(x.view(1, rows, size)).view_as(x)
+        y, mean, inverse_deviation = torch.native_group_norm(x, self.weight, self.bias, 1, rows, size, rows, self.eps)
+        with torch.no_grad():
+            variance = inverse_deviation[0] ** -2 - self.eps
+            self.running_mean.lerp_(mean[0], self.momentum)
+            self.running_var.lerp_(variance * (size / (size - 1)), self.momentum)
+        return y
+
+
+class RowOrder(nn.Module):
+    """Rows of a matrix in a fixed new order; backwards in the inverse order, without adding anything up."""
+
+    def __init__(self, order: Int[Tensor, " R"]) -> None:
+        super().__init__()
+        self.register_buffer("order", order, persistent=False)
+        self.register_buffer("inverse", order.argsort(), persistent=False)
+
+    def forward(self, rows: Float[Tensor, "R L"]) -> Float[Tensor, "R L"]:
+        """Row r of the result is row order[r] of `rows`."""
+        return _Reorder.apply(rows, self.order, self.inverse)
+
+
+class _Reorder(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, rows: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
+        ctx.save_for_backward(inverse)
+        return rows.index_select(0, order)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (inverse,) = ctx.saved_tensors
+        return gradient.index_select(0, inverse), None, None
+
+
+def spatial_shift_in(channels: int) -> Int[Tensor, " R"]:
+    """Rows of S+: out[v, c] = in[(v + c) mod V, c], from channel-major (C V) to joint-major (V C) rows."""
+    v, c = torch.arange(JOINTS)[:, None], torch.arange(channels)
+    return (c * JOINTS + (v + c) % JOINTS).flatten()
+
+
+def spatial_shift_out(channels: int) -> Int[Tensor, " R"]:
+    """Rows of S-: out[v, c] = in[(v - c) mod V, c], from joint-major (V C) to channel-major (C V) rows."""
+    v, c = torch.arange(JOINTS), torch.arange(channels)[:, None]
+    return ((v - c) % JOINTS * channels + c).flatten()

@@ -1,0 +1,82 @@
+"""The temporal shift of Shift-GCN (Cheng et al., CVPR 2020, section 3.3): every channel looks at its own moment.
+
+Channel c reads its sequence `positions[c]` frames later, a learned real number, by linear interpolation between two
+frames; outside the sequence there are zeros. Per channel this is a product with a banded matrix, and the shift is
+written as exactly that: one batched matrix product, which is deterministic in both directions on any device, needs no
+index on the host, and at 300 frames still costs less than the linear maps around it on an accelerator.
+"""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+PositionGradient = Literal["true", "sign"]
+"""How positions learn: by the derivative of the loss, or by the rule of the published kernel (`published_rule`)."""
+
+
+def temporal_shift(
+    x: Float[Tensor, "C V B T"],
+    positions: Float[Tensor, " C"],
+    stride: Literal[1, 2],
+    position_gradient: PositionGradient,
+) -> Float[Tensor, "C V B T_out"]:
+    """Shift every channel in time: out[t] = (1 - f) x[stride t + i] + f x[stride t + i + 1], i = floor(p), f = p - i.
+
+    p is the channel's position, and half a frame more under stride 2, as in kchengiva/Shift-GCN,
+    model/Temporal_shift/cuda/shift.py. x is zero outside its T frames.
+
+    Args:
+        x: a map; sequences of all joints V and persons B of the batch are shifted alike.
+        positions: frames, any real number.
+        stride: 1 keeps the T frames, 2 yields T // 2.
+        position_gradient: "true" is the derivative (from the right where a position is a whole number); "sign" is
+            `published_rule`. The gradient of `x` is the true one in both.
+
+    Returns:
+        The shifted map, in the type of `x`; T_out = T // stride.
+    """
+    if position_gradient == "sign":
+        positions = published_rule(positions)
+    matrices = shift_matrices(positions, x.shape[-1], stride, x.dtype)
+    shifted = torch.bmm(x.flatten(1, 2), matrices)
+    return shifted.unflatten(1, x.shape[1:3])
+
+
+def shift_matrices(
+    positions: Float[Tensor, " C"], frames: int, stride: int, dtype: torch.dtype
+) -> Float[Tensor, "C T T_out"]:
+    """The matrix S of every channel with x S = the shifted x: two entries a column, 1 - f above f.
+
+    Positions are widened to at least float32 before anything is added to them: half precision cannot even count
+    the frames.
+    """
+    wide = torch.promote_types(torch.promote_types(positions.dtype, dtype), torch.float32)
+    positions = positions.to(wide)[:, None, None] + (0.5 if stride == 2 else 0.0)
+    below = positions.detach().floor()
+    fraction = positions - below
+    reads = torch.arange(frames, dtype=wide, device=positions.device)[:, None]
+    writes = torch.arange(frames // stride, dtype=wide, device=positions.device)
+    offsets = reads - stride * writes - below
+    return ((offsets == 0) * (1 - fraction) + (offsets == 1) * fraction).to(dtype)
+
+
+def published_rule(positions: Float[Tensor, " C"]) -> Float[Tensor, " C"]:
+    """`positions` unchanged; their gradient g becomes 0.01 sign(g), or 0.0001 where g is exactly 0.
+
+    So does the backward pass of kchengiva/Shift-GCN, model/Temporal_shift/cuda/shift_cuda_kernel.cu: positions move
+    at a constant rate, whatever the size of the loss. Where several replicas share a batch the published code adds
+    their +-0.01 up; here one process sees the whole batch.
+    """
+    return _PublishedRule.apply(positions)
+
+
+class _PublishedRule(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, positions: Tensor) -> Tensor:
+        return positions.view_as(positions)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> Tensor:
+        return torch.where(gradient == 0, 0.0001, 0.01 * gradient.sign())

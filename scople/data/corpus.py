@@ -1,0 +1,96 @@
+"""The packed corpus on disk, read: the samples of a data set as they are, or as the backbone sees them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float32, Int
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from scople.data.packing import INDEX
+from scople.data.skeletons import normalise
+from scople.errors import ScopleError
+from scople.shapes import JOINTS, PERSONS
+
+LARGEST_KEPT = 2**30
+"""Bytes up to which normalised samples are kept in memory; beyond, each is normalised whenever it is read."""
+
+
+class Corpus:
+    """A packed corpus, opened for reading; sequences stay on disk until they are asked for.
+
+    Attributes:
+        index: one row per sample, sorted by name, with the columns of `scople.data.packing.INDEX`; `label` counts
+            from 0, `frames` is the length, `bodies` the number of persons.
+    """
+
+    def __init__(self, index: pd.DataFrame, rows: Float32[np.ndarray, "rows V C"]):
+        self.index = index
+        self._rows = rows
+        self._bodies = index["bodies"].to_numpy()
+        self._frames = index["frames"].to_numpy()
+        self._ends = np.cumsum(self._bodies * self._frames)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Corpus":
+        """Open what `scople.data.packing.write_corpus` wrote.
+
+        Raises:
+            ScopleError: the folder is not there, or its files do not belong together.
+        """
+        folder = Path(folder)
+        try:
+            index = pd.read_csv(folder / "index.csv", dtype=INDEX, keep_default_na=False)
+            rows = np.load(folder / "sequences.npy", mmap_mode="r", allow_pickle=False)
+        except OSError as error:
+            raise ScopleError(f"{error.filename} can not be read: run the parse stage first.") from error
+        except (ValueError, EOFError) as error:
+            raise ScopleError(f"{folder} holds no packed corpus ({error}): run the parse stage again.") from error
+        if list(index.columns) != list(INDEX) or rows.dtype != np.float32 or rows.shape[1:] != (JOINTS, 3):
+            raise ScopleError(f"{folder} holds a corpus of another form: run the parse stage again.")
+        if len(rows) != (index["bodies"] * index["frames"]).sum():
+            raise ScopleError(f"the index and the sequences in {folder} do not fit: run the parse stage again.")
+        return cls(index, np.asarray(rows))
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def sequence(self, row: int) -> Float32[np.ndarray, "M T V C"]:
+        """The sequence of a row of the index: metres, camera space, bodies chosen; a read-only view."""
+        bodies, frames, end = self._bodies[row], self._frames[row], self._ends[row]
+        return self._rows[end - bodies * frames : end].reshape(bodies, frames, JOINTS, 3)
+
+
+class NormalisedSequences(Dataset):
+    """Some rows of a corpus as `scople.data.skeletons.normalise` gives them.
+
+    Args:
+        corpus: where they stand.
+        rows: rows of its index; item i is row `rows[i]`.
+        frames: T.
+
+    Attributes:
+        kept: all items, or None where they would take more than `LARGEST_KEPT`.
+    """
+
+    def __init__(self, corpus: Corpus, rows: Int[np.ndarray, " N"], frames: int):
+        self.corpus = corpus
+        self.rows = rows
+        self.frames = frames
+        self.kept: Float32[Tensor, "N C T V M"] | None = None
+        shape = (len(rows), 3, frames, JOINTS, PERSONS)
+        if 4 * int(np.prod(shape)) <= LARGEST_KEPT:
+            kept = torch.empty(shape)
+            for item in range(len(rows)):
+                kept[item] = self[item]
+            self.kept = kept
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, item: int) -> Float32[Tensor, "C T V M"]:
+        if self.kept is not None:
+            return self.kept[item]
+        return torch.from_numpy(normalise(self.corpus.sequence(int(self.rows[item])), self.frames))

@@ -1,0 +1,59 @@
+"""What the readers of raw files hand on: samples, and notes about everything that is not a plain sample."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from scople.errors import ScopleError
+
+BROKEN = "broken"
+"""The kind of a `Note` about a member that gave no sample; `max_broken` counts these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One recording of one action, bodies chosen, in metres in the camera's frame of reference.
+
+    `label` counts from 0. `subject`, `camera`, `setup` and `replication` are as in the file's name; what a data
+    set does not tell is 0 (see `scople.data.pku` for what stands there instead).
+    """
+
+    name: str
+    label: int
+    subject: int
+    camera: int
+    setup: int
+    replication: int
+    is_training: bool
+    sequence: Float32[np.ndarray, "M T V C"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Note:
+    """One row of the parse report: what was found in which file at which line (from 1; 0: the file as a whole)."""
+
+    file: str
+    line: int
+    kind: str
+    reason: str
+
+
+class BadMember(ScopleError):
+    """A raw file that cannot be used; it is set aside and the run goes on.
+
+    Args:
+        reason: what is wrong with it.
+        line: where, from 1; 0 for the file as a whole.
+    """
+
+    def __init__(self, reason: str, line: int = 0):
+        super().__init__(f"line {line}: {reason}" if line else reason)
+        self.reason = reason
+        self.line = line
+
+
+def printable(text: bytes | str, longest: int = 40) -> str:
+    """`text` in ASCII on one line, cut to `longest` characters: what a report may quote from a damaged file."""
+    shown = ascii(text if isinstance(text, str) else text[: longest + 1].decode("latin-1"))[1:-1]
+    return shown if len(shown) <= longest else shown[: longest - 3] + "..."

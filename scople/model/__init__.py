@@ -1,0 +1,1 @@
+"""SCoPLe itself: language prompts, skeleton prompts, sampler, projection, losses."""

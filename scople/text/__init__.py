@@ -1,0 +1,1 @@
+"""Frozen transformer text encoders that let prompts enter each layer."""

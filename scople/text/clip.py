@@ -1,0 +1,96 @@
+"""The CLIP text tower of the paper (ViT-B/32), from open_clip: pre-norm, causal, read at the end token."""
+
+import os
+import pickle
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from scople.errors import ScopleError
+from scople.text.torchvision_operators import declare_torchvision_operators
+from scople.text.tower import TextTower, Tokens, attention
+
+
+class ClipTower(TextTower):
+    """Frozen text half of an open_clip model.
+
+    A block maps x to r + FFN(LN r) with r = x + Att(LN x).
+
+    Args:
+        model: an open_clip `CLIP` or `TextTransformer`; its weights are shared, not copied.
+    """
+
+    causal = True
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        declare_torchvision_operators()
+        from open_clip.tokenizer import SimpleTokenizer
+
+        self._tokenizer = SimpleTokenizer()
+        self.token_embedding = model.token_embedding
+        self.positional_embedding = model.positional_embedding
+        self.blocks = model.transformer.resblocks
+        self.final_norm = model.ln_final
+        self.projection = model.text_projection
+        self.limit, self.width = self.positional_embedding.shape
+        self.output_width = self.projection.shape[1]
+        self.depth = len(self.blocks)
+        self.freeze()
+
+    @classmethod
+    def pretrained(cls, weights: str | os.PathLike = "openai") -> "ClipTower":
+        """ViT-B/32 with OpenAI's weights and the QuickGELU they were trained with.
+
+        Args:
+            weights: "openai" (open_clip downloads ViT-B-32.pt once and checks its digest), or the path of that file.
+
+        Raises:
+            ScopleError: the weights are neither there nor to be had, or are not a CLIP model's.
+        """
+        declare_torchvision_operators()
+        import open_clip
+
+        name = "ViT-B-32" if weights == "openai" else os.fspath(weights)
+        try:
+            model = open_clip.load_openai_model(name, precision="fp32", device="cpu")
+        except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+            raise ScopleError(
+                f"The CLIP ViT-B/32 weights {os.fspath(weights)!r} cannot be loaded ({type(error).__name__}); go "
+                "online once for 'openai', or give the path of OpenAI's ViT-B-32.pt as text_weights."
+            ) from error
+        return cls(model)
+
+    def encode(self, text: str) -> list[int]:
+        """Byte-pair ids between CLIP's start and end token."""
+        tokenizer = self._tokenizer
+        return [tokenizer.sot_token_id, *tokenizer.encode(text), tokenizer.eot_token_id]
+
+    def embed(self, ids: Int[Tensor, " N"]) -> Float[Tensor, "N W"]:
+        """Word embeddings, without positions."""
+        return self.token_embedding(ids)
+
+    def enter(self, embeddings: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "N W"]:
+        """Position embeddings are added."""
+        return embeddings + self.positional_embedding[tokens.positions]
+
+    def attend(self, layer: int, states: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "N W"]:
+        """Att(LN x), output projection included."""
+        block = self.blocks[layer]
+        projected = F.linear(block.ln_1(states), block.attn.in_proj_weight, block.attn.in_proj_bias)
+        return block.attn.out_proj(attention(projected, tokens, heads=block.attn.num_heads, causal=True))
+
+    def complete(
+        self, layer: int, states: Float[Tensor, "N W"], attended: Float[Tensor, "N W"]
+    ) -> Float[Tensor, "N W"]:
+        """With r = x + Att: r + FFN(LN r)."""
+        block = self.blocks[layer]
+        residual = states + attended
+        return residual + block.mlp(block.ln_2(residual))
+
+    def finish(self, states: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "K E"]:
+        """Final layer norm and projection of each text's end token, eq. 10."""
+        ends = torch.cat([texts[:, -1] for texts in tokens.split(states)[1:]])
+        return self.final_norm(ends[tokens.rank]) @ self.projection

@@ -1,0 +1,27 @@
+"""Text towers by name."""
+
+from scople.errors import ScopleError
+from scople.text.clip import ClipTower
+from scople.text.minilm import MiniLmTower
+from scople.text.tower import TextTower
+
+
+def load_tower(text_encoder: str, weights: str) -> TextTower:
+    """A frozen text encoder with its published weights, on the CPU.
+
+    Args:
+        text_encoder: "clip" (ViT-B/32, the paper's) or "minilm" (all-MiniLM-L6-v2).
+        weights: for CLIP "openai" or the path of a local file; for MiniLM "package".
+
+    Raises:
+        ScopleError: unknown name, or weights that are missing or not the published ones.
+    """
+    if text_encoder == "clip":
+        return ClipTower.pretrained(weights)
+    if text_encoder != "minilm":
+        raise ScopleError(f"text_encoder is '{text_encoder}', but must be clip or minilm: choose one.")
+    if weights != "package":
+        raise ScopleError(
+            f"text_weights is '{weights}', but MiniLM's weights come with their package only: set it to package."
+        )
+    return MiniLmTower.pretrained()

@@ -1,0 +1,36 @@
+"""Lets open_clip and transformers be imported where torchvision's compiled part cannot be loaded.
+
+Both libraries import torchvision for their image side, which this project never uses. A torchvision wheel built
+for CUDA cannot load its compiled library beside a CPU build of torch, and its import then ends in `operator
+torchvision::nms does not exist`, because Python code attaches shape rules to operators that only the library
+declares. Declaring those operators is enough for the import; calling one still fails, as it should.
+"""
+
+import functools
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
+
+import torch
+
+
+@functools.cache
+def declare_torchvision_operators() -> torch.library.Library | None:
+    """Declare the operators torchvision's import asks for, only where its compiled library does not load.
+
+    Call it before importing open_clip or transformers; repeated calls do nothing.
+
+    Returns:
+        The declarations, which last as long as this object (the cache keeps it); None where none are needed.
+    """
+    package = find_spec("torchvision")
+    if package is None:
+        return None
+    compiled = PathFinder.find_spec("_C", package.submodule_search_locations)
+    try:
+        torch.ops.load_library(compiled.origin)  # as torchvision's own import does; loading twice is harmless
+    except OSError:
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        return library
+    return None

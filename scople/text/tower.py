@@ -1,0 +1,178 @@
+"""What a frozen text encoder must offer so that prompts can enter each of its layers.
+
+The equations of the text side (`scople.model.language_prompts`) act on token states and ask a tower for the two
+halves of a block: `attend`, the bare attention output (the paper's Att, eq. 1 and 6), and `complete`, the rest of
+the block (eq. 2-3 and 7-8). Where the layer norms stand (pre-norm CLIP, post-norm BERT) is the tower's own affair.
+
+No token is computed twice and no padding at all. The states of all classes are one matrix "N W", one row a token.
+In a causal tower the beginning that all texts have in common (start token, prompts, phrase) stands there once, as
+no later token changes it; texts of one length stand side by side, so that attention is a plain batch. `Tokens` says
+which row is what. The embeddings are those of texts padded to the full length, up to rounding.
+"""
+
+import os
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from scople.errors import ScopleError
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The tokens of K texts: first the beginning shared by all of them, then the texts in order of length.
+
+    Attributes:
+        ids: vocabulary id of each row.
+        positions: position of each row in its own text, from 0 (the start token).
+        shared: number of leading rows that belong to every text.
+        groups: (texts, tokens per text) of each run of texts of one length, not counting what is shared.
+        rank: place of the k-th text among the texts as they stand here.
+    """
+
+    ids: Int[Tensor, " N"]
+    positions: Int[Tensor, " N"]
+    shared: int
+    groups: tuple[tuple[int, int], ...]
+    rank: Int[Tensor, " K"]
+
+    @classmethod
+    def arrange(cls, texts: list[list[int]], *, share: bool) -> "Tokens":
+        """Lay out the token ids of each text.
+
+        Args:
+            texts: vocabulary ids, start and end token included.
+            share: store the common beginning once; right only where no token sees a later one.
+        """
+        # The last token stays each text's own: it is where a causal tower is read.
+        shared = len(os.path.commonprefix([ids[:-1] for ids in texts])) if share else 0
+        order = sorted(range(len(texts)), key=lambda k: len(texts[k]))
+        ids, positions = texts[0][:shared], list(range(shared))
+        for k in order:
+            ids = ids + texts[k][shared:]
+            positions.extend(range(shared, len(texts[k])))
+        lengths = [len(ids) - shared for ids in texts]
+        return cls(
+            ids=torch.tensor(ids),
+            positions=torch.tensor(positions),
+            shared=shared,
+            groups=tuple((lengths.count(length), length) for length in sorted(set(lengths))),
+            rank=torch.tensor(order).argsort(),
+        )
+
+    def to(self, device: torch.device | str) -> "Tokens":
+        """The same tokens on another device."""
+        moved = {name: getattr(self, name).to(device) for name in ("ids", "positions", "rank")}
+        return replace(self, **moved)
+
+    def split(self, rows: Float[Tensor, "N ..."]) -> list[Float[Tensor, "_texts _length ..."]]:
+        """Views of the rows: what is shared (one text, perhaps of no token), then a block for each length."""
+        blocks = ((1, self.shared), *self.groups)
+        runs = rows.split([texts * length for texts, length in blocks])
+        return [run.unflatten(0, block) for run, block in zip(runs, blocks, strict=True)]
+
+
+class TextTower(nn.Module, ABC):
+    """A frozen transformer text encoder, opened up layer by layer.
+
+    Attributes:
+        width: W, width of a token's state.
+        depth: number of blocks.
+        output_width: E, width of an embedding.
+        limit: most tokens of a text, start and end token included.
+        causal: whether a token sees only itself and the tokens before it.
+    """
+
+    width: int
+    depth: int
+    output_width: int
+    limit: int
+    causal: bool
+
+    @abstractmethod
+    def encode(self, text: str) -> list[int]:
+        """Vocabulary ids of one text between a start and an end token, however long."""
+
+    @abstractmethod
+    def embed(self, ids: Int[Tensor, " N"]) -> Float[Tensor, "N W"]:
+        """Word embeddings, without positions."""
+
+    @abstractmethod
+    def enter(self, embeddings: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "N W"]:
+        """States before the first block, from word embeddings or prompts in their place."""
+
+    @abstractmethod
+    def attend(self, layer: int, states: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "N W"]:
+        """Attention output of a block (counted from 0) before it is added to anything: the paper's Att."""
+
+    @abstractmethod
+    def complete(
+        self, layer: int, states: Float[Tensor, "N W"], attended: Float[Tensor, "N W"]
+    ) -> Float[Tensor, "N W"]:
+        """The rest of a block: residual around the attention, feed-forward, layer norms."""
+
+    @abstractmethod
+    def finish(self, states: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "K E"]:
+        """Embeddings in the order of the texts, from the states after the last block; any norm."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def tokenize(self, texts: list[str]) -> Tokens:
+        """Tokens of the texts, on the tower's device.
+
+        Raises:
+            ScopleError: no text, or one that is longer than `limit`.
+        """
+        if not texts:
+            raise ScopleError("There are 0 class names to tokenize; give at least 1.")
+        encoded = [self.encode(text) for text in texts]
+        for text, ids in zip(texts, encoded, strict=True):
+            if len(ids) > self.limit:
+                raise ScopleError(
+                    f"The class text {text!r} has {len(ids)} tokens and the text encoder reads at most "
+                    f"{self.limit}; shorten the class name or the phrase."
+                )
+        return Tokens.arrange(encoded, share=self.causal).to(self.device)
+
+    def freeze(self) -> None:
+        """No weight of a tower is ever trained; constructors end with this."""
+        self.requires_grad_(False).eval()
+
+
+def attention(
+    projected: Float[Tensor, "N three_W"], tokens: Tokens, *, heads: int, causal: bool
+) -> Float[Tensor, "N W"]:
+    """Multi-head scaled dot-product attention of every token within its own text.
+
+    Args:
+        projected: queries, keys and values side by side; within each, the heads side by side.
+        tokens: which rows make up a text.
+        heads: number of heads.
+        causal: whether a token sees only itself and what stands before it.
+
+    Returns:
+        Heads side by side, before the output projection.
+    """
+    beginning, *texts = tokens.split(projected.unflatten(-1, (3, heads, -1)))
+    attended = []
+    for block in (beginning, *texts) if tokens.shared else texts:
+        queries, keys_values = block.split((1, 2), dim=2)
+        if tokens.shared and block is not beginning:
+            before = beginning[:, :, 1:].expand(len(block), -1, -1, -1, -1)
+            keys_values = torch.cat([before, keys_values], dim=1)
+        queries, keys, values = queries.squeeze(2), *keys_values.unbind(2)
+        mask = None
+        if causal:  # the queries are the last tokens of what they see
+            asking, seen = queries.shape[1], keys.shape[1]
+            mask = torch.ones(asking, seen, dtype=torch.bool, device=keys.device).tril(seen - asking)
+        by_head = (rows.transpose(1, 2) for rows in (queries, keys, values))
+        heads_out = F.scaled_dot_product_attention(*by_head, attn_mask=mask)
+        attended.append(heads_out.transpose(1, 2).flatten(0, 1).flatten(1))
+    return torch.cat(attended)

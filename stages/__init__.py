@@ -1,0 +1,1 @@
+"""One script per DVC stage, run as `python -m stages.<name>`: read params, call the library, write files."""

@@ -1,0 +1,82 @@
+"""A trained SCoPLe on the test subjects of one split: ZSL, S, U and H, per-class accuracies and controls."""
+
+import json
+
+import numpy as np
+from safetensors.torch import load_file
+
+from scople.data.class_names import names_of
+from scople.data.joint_features import TestFeatures, load_features
+from scople.data.splits import task_targets
+from scople.evaluation import controls, gzsl_metrics
+from scople.files import whole
+from scople.gating import apply_gate
+from scople.params import Params
+from scople.seeding import numpy_generator
+from scople.training import score
+from stages.assembly import build_model, build_tower
+from stages.layout import Layout, load_problem
+from stages.running import device, run
+
+
+def main(params: Params, split_name: str, variant: str) -> str:
+    """Score every test sample against every candidate class, then let the gate choose between seen and unseen."""
+    layout, method = Layout(params.profile), params.variant(variant)
+    split, classes = load_problem(params, split_name)
+    test = load_features(TestFeatures, layout.features(split_name, "test"))
+    model = build_model(method, build_tower(params.scale), test.features.shape[2], params.seed)
+    model.load_state_dict(load_file(layout.model(split_name, variant)))
+    candidates = names_of(classes, [*split.seen, *split.unseen])
+    scores = score(
+        model, test.features, candidates, batch_size=params.scale.evaluate.batch_size, device=device(params)
+    )
+    seen_scores, unseen_scores = np.split(scores, [len(split.seen)], axis=1)
+    threshold = json.loads(layout.gates(split_name, variant).read_text())[method.gate]["threshold"]
+    predicted = apply_gate(method.gate, seen_scores, unseen_scores, threshold)
+
+    # Every score is made; from here on labels are looked at.
+    is_unseen, rows = task_targets(split, test.labels)
+    metrics = gzsl_metrics(
+        unseen_scores=unseen_scores,
+        predicted_unseen=predicted.is_unseen,
+        predicted_targets=predicted.targets,
+        is_unseen=is_unseen,
+        targets=rows,
+    )
+    checks = controls(
+        seen_scores=seen_scores,
+        unseen_scores=unseen_scores,
+        backbone_scores=test.backbone_scores,
+        is_unseen=is_unseen,
+        targets=rows,
+        generator=numpy_generator(params.seed, "shuffled skeletons", split_name),
+    )
+    heading = {"split": split_name, "variant": variant}
+    right = (predicted.is_unseen == is_unseen) & (predicted.targets == rows)
+    details = {
+        "controls": heading | checks,
+        "per_class": [
+            heading
+            | {
+                "id": entry.number,
+                "label": entry.name,
+                "is_unseen": entry.number - 1 in split.unseen,
+                "samples": int((test.labels == entry.number - 1).sum()),
+                "accuracy": 100 * float(right[test.labels == entry.number - 1].mean()),
+            }
+            for entry in classes
+            if (test.labels == entry.number - 1).any()
+        ],
+    }
+    for path, document in (
+        (layout.metrics(split_name, variant), {name: round(value, 4) for name, value in metrics.items()}),
+        (layout.evaluation(split_name, variant), details),
+    ):
+        with whole(path) as beside:
+            beside.write_text(json.dumps(document, indent=2) + "\n")
+    shown = ", ".join(f"{name} {value:.2f}" for name, value in metrics.items())
+    return f"{shown} % (chance {checks['chance']:.1f}, skeletons shuffled {checks['zsl_shuffled']:.1f})"
+
+
+if __name__ == "__main__":
+    run(main)

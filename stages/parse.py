@@ -1,0 +1,24 @@
+"""Raw archives of one data set → its packed corpus."""
+
+from scople.data.datasets import parse
+from scople.params import Params
+from stages.layout import Layout, load_dataset
+from stages.running import run
+
+
+def main(params: Params, dataset: str) -> str:
+    """Parse every recording, choose the bodies, pack the sequences."""
+    layout = Layout(params.profile)
+    summary = parse(
+        load_dataset(dataset),
+        layout.raw(params.datasets[dataset].raw),
+        layout.corpus(dataset),
+        jobs=params.machine.jobs,
+        max_broken=params.method.max_broken,
+        body_choice=params.method.body_choice,
+    )
+    return f"{summary['parsed']} sequences packed, {summary['broken']} broken members set aside"
+
+
+if __name__ == "__main__":
+    run(main)

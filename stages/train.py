@@ -1,0 +1,58 @@
+"""SCoPLe on the training part of one split's joint features, and the gates' constants on its pseudo-unseen classes."""
+
+import json
+from dataclasses import asdict
+
+import pandas as pd
+from safetensors.torch import save_file
+
+from scople.calibration import calibrate_gates
+from scople.data.class_names import names_of
+from scople.data.joint_features import TrainingFeatures, load_features
+from scople.data.splits import targets
+from scople.files import whole
+from scople.params import Params
+from scople.training import fit
+from stages.assembly import build_model, build_tower
+from stages.layout import Layout, load_problem
+from stages.running import device, run
+
+
+def main(params: Params, split_name: str, variant: str) -> str:
+    """Train on every seen class; then once more without the pseudo-unseen ones, to calibrate the gates."""
+    layout, method = Layout(params.profile), params.variant(variant)
+    split, classes = load_problem(params, split_name)
+    training = load_features(TrainingFeatures, layout.features(split_name, "training"))
+    tower, width = build_tower(params.scale), training.features.shape[2]
+    settings = asdict(params.scale.train) | {
+        "training_query": method.training_query,
+        "text_weight": method.text_weight,
+        "seed": params.seed,
+        "device": device(params),
+    }
+    model = build_model(method, tower, width, params.seed)
+    rows = targets(training.labels, split.seen)
+    history = fit(model, training.features, rows, names_of(classes, split.seen), **settings)
+    gates = calibrate_gates(
+        build_model(method, tower, width, params.seed),
+        training,
+        split,
+        lambda labels: names_of(classes, labels),
+        gate_holdout=method.gate_holdout,
+        score_batch_size=params.scale.evaluate.batch_size,
+        **settings,
+    )
+    with whole(layout.model(split_name, variant)) as path:
+        save_file({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, path)
+    with whole(layout.gates(split_name, variant)) as path:
+        path.write_text(json.dumps(gates) + "\n")
+    with whole(layout.history(variant, split_name)) as path:
+        pd.DataFrame(history).to_csv(path, index=False, lineterminator="\n")
+    return (
+        f"loss {history[0]['loss']:.3f} to {history[-1]['loss']:.3f} over {len(rows)} samples of "
+        f"{len(split.seen)} seen classes, pseudo-unseen H {gates['entropy']['harmonic']:.1f} %"
+    )
+
+
+if __name__ == "__main__":
+    run(main)

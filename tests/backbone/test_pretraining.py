@@ -1,0 +1,162 @@
+"""The recipe: what is decayed, what is dropped, what repeats, and that it learns."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch.utils.data import Dataset
+
+from scople.backbone.pretraining import extract, load_backbone, parameter_groups, pretrain
+from scople.backbone.shift_gcn import ShiftGCN
+from scople.errors import ScopleError
+from scople.seeding import seeded
+from scople.shapes import JOINTS, PERSONS
+
+RECIPE = {
+    "width": 2,
+    "epochs": 2,
+    "batch_size": 8,
+    "learning_rate": 0.1,
+    "milestones": [1],
+    "position_gradient": "sign",
+    "seed": 3,
+    "device": "cpu",
+}
+
+
+class Waving(Dataset):
+    """Class k moves the joints of the first person along axis k."""
+
+    def __init__(self, samples, classes=3, frames=8):
+        rng = np.random.default_rng(1)
+        self.targets = np.arange(samples) % classes
+        self.sequences = rng.normal(scale=0.1, size=(samples, 3, frames, JOINTS, PERSONS)).astype(np.float32)
+        wave = np.sin(np.arange(frames)[:, None] + np.arange(JOINTS))
+        for sequence, target in zip(self.sequences, self.targets, strict=True):
+            sequence[target, :, :, 0] += wave * rng.uniform(0.5, 1.5)
+
+    def __len__(self):
+        return len(self.sequences)
+
+    def __getitem__(self, i):
+        return torch.from_numpy(self.sequences[i])
+
+
+def test_learns_what_can_be_separated():
+    training = Waving(48)
+    longer = RECIPE | {"width": 4, "epochs": 12, "milestones": [8]}
+    model, history = pretrain(training, training.targets, 3, **longer)
+    assert history[-1]["loss"] < history[0]["loss"] / 4
+    assert history[-1]["accuracy"] > 90
+    features, logits = extract(model, training, batch_size=7, device="cpu")
+    assert features.shape == (48, JOINTS, 16)
+    assert (logits.argmax(1) == training.targets).mean() > 0.9
+
+
+def test_history_says_what_was_done():
+    training = Waving(19)
+    _, history = pretrain(training, training.targets, 3, **RECIPE)
+    assert [row["epoch"] for row in history] == [1, 2]
+    assert [row["learning_rate"] for row in history] == pytest.approx([0.1, 0.01])
+    # Two whole batches of 8: accuracies are sixteenths.
+    assert all(row["accuracy"] * 16 / 100 == pytest.approx(round(row["accuracy"] * 16 / 100)) for row in history)
+
+
+def weights(model):
+    return {name: tensor.numpy().tobytes() for name, tensor in model.state_dict().items()}
+
+
+def test_same_seed_same_bytes():
+    training = Waving(19)
+    models = [pretrain(training, training.targets, 3, **RECIPE) for _ in range(2)]
+    assert weights(models[0][0]) == weights(models[1][0])
+    assert models[0][1] == models[1][1]
+    other, _ = pretrain(training, training.targets, 3, **(RECIPE | {"seed": 4}))
+    assert weights(other) != weights(models[0][0])
+
+
+def test_nothing_else_draws_from_the_global_generator():
+    training = Waving(9)
+    before = torch.get_rng_state()
+    pretrain(training, training.targets, 3, **RECIPE)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_workers_do_not_change_the_result():
+    training = Waving(9)
+    alone, _ = pretrain(training, training.targets, 3, **RECIPE)
+    helped, _ = pretrain(training, training.targets, 3, **RECIPE, workers=1)
+    assert weights(alone) == weights(helped)
+
+
+def test_few_samples_make_one_batch():
+    training = Waving(5)
+    start, _ = pretrain(training, training.targets, 3, **(RECIPE | {"learning_rate": 1e-30}))
+    model, history = pretrain(training, training.targets, 3, **RECIPE)
+    assert len(history) == 2
+    assert weights(start)["fc.weight"] != weights(model)["fc.weight"]
+
+
+def test_weight_decay_groups():
+    model = ShiftGCN(num_classes=3, width=2)
+    decay = {id(p): group["weight_decay"] for group in parameter_groups(model) for p in group["params"]}
+    named = dict(model.named_parameters())
+    assert decay.keys() == {id(p) for p in named.values()}
+    by_name = {name: decay[id(p)] for name, p in named.items()}
+    assert {n for n, d in by_name.items() if d == 1e-3} == {f"l{i}.gcn1.linear_weight" for i in range(1, 11)}
+    assert {n for n, d in by_name.items() if d == 0} == {f"l{i}.gcn1.feature_mask" for i in range(1, 11)}
+    assert {d for d in by_name.values()} == {1e-3, 1e-4, 0}
+
+
+def test_a_loss_that_is_no_number_stops_the_training():
+    training = Waving(9)
+    training.sequences[4, 0, 0, 0, 0] = np.nan
+    with pytest.raises(ScopleError, match=r"loss is nan after epoch 1.*0\.1"):
+        pretrain(training, training.targets, 3, **RECIPE)
+
+
+def test_no_sequences():
+    with pytest.raises(ScopleError, match="0 sequences"):
+        pretrain(Waving(0), np.empty(0, dtype=np.int64), 3, **RECIPE)
+
+
+def test_features_do_not_depend_on_the_batch():
+    with seeded(1, "test"):
+        model = ShiftGCN(num_classes=5, width=2)
+    sequences = Waving(11)
+    features, logits = extract(model, sequences, batch_size=11, device="cpu")
+    one_by_one = extract(model, sequences, batch_size=1, device="cpu")
+    np.testing.assert_allclose(features, one_by_one[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(logits, one_by_one[1], rtol=1e-5, atol=1e-6)
+    weight, bias = model.fc.weight.detach().numpy(), model.fc.bias.detach().numpy()
+    np.testing.assert_allclose(logits, features.mean(1) @ weight.T + bias, rtol=1e-5)
+
+
+def test_backbone_survives_its_file(tmp_path):
+    training = Waving(9)
+    model, _ = pretrain(training, training.targets, 3, **RECIPE)
+    save_file(model.state_dict(), tmp_path / "backbone.safetensors")
+    loaded = load_backbone(tmp_path / "backbone.safetensors", num_classes=3, width=2)
+    for ours, theirs in zip(
+        extract(loaded, training, batch_size=4, device="cpu"),
+        extract(model, training, batch_size=4, device="cpu"),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
+
+
+@pytest.mark.parametrize("size", [{"num_classes": 4, "width": 2}, {"num_classes": 3, "width": 3}])
+def test_backbone_of_another_size_is_refused(tmp_path, size):
+    save_file(ShiftGCN(num_classes=3, width=2).state_dict(), tmp_path / "backbone.safetensors")
+    with pytest.raises(ScopleError, match="dvc repro pretrain"):
+        load_backbone(tmp_path / "backbone.safetensors", **size)
+
+
+@pytest.mark.parametrize("content", [None, b"not a safetensors file"])
+def test_missing_or_damaged_backbone(tmp_path, content):
+    path = tmp_path / "backbone.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ScopleError, match=r"backbone\.safetensors"):
+        load_backbone(path, num_classes=3, width=2)

@@ -1,0 +1,133 @@
+"""Split files and partitions: invariants of the shipped ones, errors of broken ones."""
+
+import csv
+
+import numpy as np
+import pytest
+import yaml
+
+from scople.data.class_names import load_classes
+from scople.data.splits import load_split, partition, targets
+from scople.errors import ScopleError
+from scople.params import load_params
+
+PAPER_NAMES = {"ntu60": "NTU-60", "ntu120": "NTU-120", "pku": "PKU-MMD"}
+
+
+def shipped(root):
+    params = load_params(root / "params.yaml")
+    for name, entry in params.splits.items():
+        classes = len(load_classes(root / "datasets" / "classes" / f"{entry.dataset}.csv"))
+        yield name, classes, load_split(root / "datasets" / "splits" / f"{name}.yaml", classes, params.seed)
+
+
+def test_shipped_splits_are_disjoint_complete_and_of_the_size_in_their_name(root):
+    names = []
+    for name, classes, split in shipped(root):
+        names.append(name)
+        assert not set(split.seen) & set(split.unseen)
+        assert set(split.seen) | set(split.unseen) == set(range(classes))
+        seen, unseen = name.split("_")[1:3]
+        assert (len(split.seen), len(split.unseen)) == (int(seen), int(unseen))
+        assert set(split.pseudo_unseen) < set(split.seen)
+        assert len(split.pseudo_unseen) == len(split.unseen)
+    assert len(names) == 13
+
+
+def test_pseudo_unseen_split_never_holds_a_really_unseen_class(root):
+    for _, _, split in shipped(root):
+        calibration = split.without_pseudo_unseen
+        assert not set(split.unseen) & (set(calibration.seen) | set(calibration.unseen))
+        assert not set(calibration.seen) & set(calibration.unseen)
+        assert set(calibration.seen) | set(calibration.unseen) == set(split.seen)
+
+
+def test_shipped_splits_agree_with_the_collected_sources(root, reference):
+    with (reference / "splits.csv").open() as file:
+        published = {(row["dataset"], row["split"]): row["unseen_ids"].split() for row in csv.DictReader(file)}
+    for name, _, split in shipped(root):
+        dataset, seen, unseen, *draw = name.split("_")
+        key = f"{seen}/{unseen}" + (f" random {draw[0][1:]}" if draw else "")
+        assert [str(label + 1) for label in split.unseen] == published[PAPER_NAMES[dataset], key]
+        if not draw:
+            gate = f"{key} gating-validation (pseudo-unseen, subset of the seen classes)"
+            assert [str(label + 1) for label in split.pseudo_unseen] == published[PAPER_NAMES[dataset], gate]
+
+
+def test_drawn_pseudo_unseen_classes_depend_on_the_seed_alone(root):
+    path = root / "datasets" / "splits" / "pku_46_5_r1.yaml"
+    assert load_split(path, 51, 1) == load_split(path, 51, 1)
+    assert load_split(path, 51, 1).pseudo_unseen != load_split(path, 51, 2).pseudo_unseen
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"unseen": [2, 3], "seen": [1, 3, 4, 5, 6, 7]}, ["class 3", "both seen and unseen"]),
+        ({"unseen": [2, 3], "pseudo_unseen": [3, 4]}, ["class 3", "pseudo_unseen but not seen"]),
+        ({"unseen": [2, 2]}, ["class 2", "twice"]),
+        ({"unseen": [12]}, ["class 12", "1 to 11"]),
+        ({"unseen": [0]}, ["class 0", "1 to 11"]),
+        ({"unseen": ["two"]}, ["two", "1 to 11"]),
+        ({"unseen": []}, ["unseen", "list"]),
+        ({"unseen": [1, 2, 3, 4, 5]}, ["6 seen", "at least 7"]),
+        ({"unseen": [1], "pseudo_unseen": list(range(2, 11))}, ["left to train on"]),
+        ({"unseen": [1], "unknown": [2]}, ["unknown", "not known"]),
+        ({}, ["no unseen classes"]),
+    ],
+)
+def test_broken_split_files(tmp_path, document, words):
+    path = tmp_path / "broken.yaml"
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(ScopleError) as caught:
+        load_split(path, 11, 1)
+    for word in [*words, "broken.yaml"]:
+        assert word in str(caught.value)
+
+
+@pytest.fixture
+def small(tmp_path):
+    (tmp_path / "small.yaml").write_text("unseen: [2, 5]")
+    return load_split(tmp_path / "small.yaml", 7, 1)
+
+
+def test_partition_gives_each_row_to_one_part(small):
+    rng = np.random.default_rng(3)
+    labels, is_training = rng.integers(0, 7, 211), rng.random(211) < 0.5
+    parts = partition(small, labels, is_training)
+    together = np.concatenate([parts.training, parts.test, parts.unused])
+    assert sorted(together.tolist()) == list(range(211))
+    assert set(labels[parts.training]) == set(small.seen)
+    assert is_training[parts.training].all()
+    assert not is_training[parts.test].any()
+    assert set(labels[parts.unused]) == set(small.unseen)
+    assert is_training[parts.unused].all()
+
+
+def test_partition_reports_missing_samples(small):
+    labels = np.arange(7)
+    with pytest.raises(ScopleError, match="no training subject performs class 1"):
+        partition(small, labels, np.zeros(7, bool))
+    with pytest.raises(ScopleError, match="no test subject performs an unseen class"):
+        partition(small, labels, np.ones(7, bool))
+
+
+def test_targets_are_rows_among_the_candidates():
+    assert targets(np.array([4, 2, 9, 4]), (2, 4, 9)).tolist() == [1, 0, 2, 1]
+    with pytest.raises(ValueError, match="label 3"):
+        targets(np.array([3]), (2, 4, 9))
+
+
+def test_class_lists(root, tmp_path):
+    assert [len(load_classes(root / f"datasets/classes/{name}.csv")) for name in PAPER_NAMES] == [60, 120, 51]
+    path = tmp_path / "classes.csv"
+    for text, words in [
+        ("id,label\n1,a\n", "columns"),
+        ("id,label,two_person\n2,a,0\n", "must run 1"),
+        ("id,label,two_person\n1,a,0\n2,a,0\n", "twice or empty"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(ScopleError, match=words):
+            load_classes(path)
+    with pytest.raises(ScopleError, match="can not be read"):
+        load_classes(tmp_path / "none.csv")
