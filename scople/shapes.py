@@ -14,6 +14,7 @@
 | `W` | width of the text encoder's states |
 | `E` | width of the shared embedding space (the paper's d_text) |
 | `P` | prompt positions (`prefix_length`), or fake joints (`joint_prompts`) where said so |
+| `J` | tokens of a skeleton, [P^V; G]: the fake joints, then the real ones |
 | `H` | width of the sampler's queries and keys (the paper's h, 150) |
 | `R` | width of the sampled representation (the paper's d_R, 256) |
 

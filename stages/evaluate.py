@@ -15,21 +15,19 @@ from scople.params import Params
 from scople.seeding import numpy_generator
 from scople.training import score
 from stages.assembly import build_model, build_tower
-from stages.layout import Layout, load_problem
+from stages.layout import Layout, load_featured_problem
 from stages.running import device, run
 
 
 def main(params: Params, split_name: str, variant: str) -> str:
     """Score every test sample against every candidate class, then let the gate choose between seen and unseen."""
     layout, method = Layout(params.profile), params.variant(variant)
-    split, classes = load_problem(params, split_name)
+    split, classes = load_featured_problem(params, split_name)
     test = load_features(TestFeatures, layout.features(split_name, "test"))
     model = build_model(method, build_tower(params.scale), test.features.shape[2], params.seed)
     model.load_state_dict(load_file(layout.model(split_name, variant)))
     candidates = names_of(classes, [*split.seen, *split.unseen])
-    scores = score(
-        model, test.features, candidates, batch_size=params.scale.evaluate.batch_size, device=device(params)
-    )
+    scores = score(model, test.features, candidates, batch_size=params.scale.evaluate.batch_size, device=device(params))
     seen_scores, unseen_scores = np.split(scores, [len(split.seen)], axis=1)
     threshold = json.loads(layout.gates(split_name, variant).read_text())[method.gate]["threshold"]
     predicted = apply_gate(method.gate, seen_scores, unseen_scores, threshold)

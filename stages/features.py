@@ -1,6 +1,7 @@
 """Frozen backbone of one split → joint features, training part and test part in files of their own."""
 
 from scople.backbone.pretraining import extract, load_backbone
+from scople.data.class_names import save_classes
 from scople.data.corpus import Corpus, NormalisedSequences
 from scople.data.joint_features import TestFeatures, TrainingFeatures
 from scople.data.splits import partition
@@ -12,7 +13,7 @@ from stages.running import device, run
 def main(params: Params, split_name: str) -> str:
     """Extract the features of the samples that the split opens."""
     layout, scale = Layout(params.profile), params.scale
-    split, _ = load_problem(params, split_name)
+    split, classes = load_problem(params, split_name)
     corpus = Corpus.open(layout.corpus(params.dataset_of(split_name)))
     labels = corpus.index["label"].to_numpy()
     rows = partition(split, labels, corpus.index["is_training"].to_numpy())
@@ -29,6 +30,7 @@ def main(params: Params, split_name: str) -> str:
             workers=params.machine.workers,
         )
         kind(features=features, labels=labels[opened], backbone_scores=scores).save(layout.features(split_name, part))
+    save_classes(classes, layout.classes(split_name))
     size = " x ".join(map(str, features.shape[1:]))
     return f"{len(rows.training)} training and {len(rows.test)} test samples, {size} each"
 

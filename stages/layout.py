@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from scople.data.class_names import ClassEntry
-from scople.data.datasets import DataSet
+from scople.data.class_names import ClassEntry, load_classes, load_dataset_classes
 from scople.data.splits import Split, load_split
 from scople.params import Params
 
@@ -32,6 +31,10 @@ class Layout:
     def features(self, split: str, part: str) -> Path:
         """Joint features; `part` is training or test."""
         return self._work / "features" / split / f"{part}.safetensors"
+
+    def classes(self, split: str) -> Path:
+        """Class list of the split's data set, beside its features."""
+        return self._work / "features" / split / "classes.csv"
 
     def model(self, split: str, variant: str) -> Path:
         """What SCoPLe learned."""
@@ -72,12 +75,14 @@ class Layout:
         return Path("results") / self.profile
 
 
-def load_dataset(name: str) -> DataSet:
-    """A data set's description, `datasets/<name>.yaml`."""
-    return DataSet.load(DATASETS / f"{name}.yaml")
-
-
 def load_problem(params: Params, split: str) -> tuple[Split, list[ClassEntry]]:
     """A split's seen and unseen labels, and the classes of its data set in label order."""
-    classes = load_dataset(params.dataset_of(split)).classes
+    classes = load_dataset_classes(DATASETS / f"{params.dataset_of(split)}.yaml")
+    return load_split(DATASETS / "splits" / f"{split}.yaml", len(classes), params.seed), classes
+
+
+def load_featured_problem(params: Params, split: str) -> tuple[Split, list[ClassEntry]]:
+    """The same, with the class list that lies beside the split's features."""
+    params.dataset_of(split)  # says so if params.yaml does not know the split
+    classes = load_classes(Layout(params.profile).classes(split))
     return load_split(DATASETS / "splits" / f"{split}.yaml", len(classes), params.seed), classes

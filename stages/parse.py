@@ -1,8 +1,8 @@
 """Raw archives of one data set → its packed corpus."""
 
-from scople.data.datasets import parse
+from scople.data.datasets import DataSet, parse
 from scople.params import Params
-from stages.layout import Layout, load_dataset
+from stages.layout import DATASETS, Layout
 from stages.running import run
 
 
@@ -10,14 +10,14 @@ def main(params: Params, dataset: str) -> str:
     """Parse every recording, choose the bodies, pack the sequences."""
     layout = Layout(params.profile)
     summary = parse(
-        load_dataset(dataset),
+        DataSet.load(DATASETS / f"{dataset}.yaml"),
         layout.raw(params.datasets[dataset].raw),
         layout.corpus(dataset),
         jobs=params.machine.jobs,
         max_broken=params.method.max_broken,
         body_choice=params.method.body_choice,
     )
-    return f"{summary['parsed']} sequences packed, {summary['broken']} broken members set aside"
+    return f"{summary['parsed']} sequences packed, {summary.get('broken', 0)} broken members set aside"
 
 
 if __name__ == "__main__":

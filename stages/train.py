@@ -14,14 +14,14 @@ from scople.files import whole
 from scople.params import Params
 from scople.training import fit
 from stages.assembly import build_model, build_tower
-from stages.layout import Layout, load_problem
+from stages.layout import Layout, load_featured_problem
 from stages.running import device, run
 
 
 def main(params: Params, split_name: str, variant: str) -> str:
     """Train on every seen class; then once more without the pseudo-unseen ones, to calibrate the gates."""
     layout, method = Layout(params.profile), params.variant(variant)
-    split, classes = load_problem(params, split_name)
+    split, classes = load_featured_problem(params, split_name)
     training = load_features(TrainingFeatures, layout.features(split_name, "training"))
     tower, width = build_tower(params.scale), training.features.shape[2]
     settings = asdict(params.scale.train) | {

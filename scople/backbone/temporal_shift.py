@@ -1,9 +1,9 @@
 """The temporal shift of Shift-GCN (Cheng et al., CVPR 2020, section 3.3): every channel looks at its own moment.
 
 Channel c reads its sequence `positions[c]` frames later, a learned real number, by linear interpolation between two
-frames; outside the sequence there are zeros. Per channel this is a product with a banded matrix, and the shift is
-written as exactly that: one batched matrix product, which is deterministic in both directions on any device, needs no
-index on the host, and at 300 frames still costs less than the linear maps around it on an accelerator.
+frames; outside the sequence there are zeros. For each channel this is a product with a banded matrix, and it is written
+as just that: one batched matrix product, deterministic in both directions on any device and without an index that the
+host would have to wait for.
 """
 
 from typing import Literal

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from scople.errors import ScopleError
+from scople.files import whole
+
+COLUMNS = ["id", "label", "two_person"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def load_classes(path: str | Path) -> list[ClassEntry]:
         table = pd.read_csv(path, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise ScopleError(f"class list {path} can not be read ({error}): restore it.") from error
-    if list(table.columns) != ["id", "label", "two_person"]:
+    if list(table.columns) != COLUMNS:
         raise ScopleError(
             f"class list {path} has the columns {', '.join(table.columns)}, but must have id, label, two_person: "
             "correct its first line."
@@ -49,6 +53,29 @@ def load_classes(path: str | Path) -> list[ClassEntry]:
         ClassEntry(number=int(number), name=name, two_person=bool(pair))
         for number, name, pair in zip(table["id"], names, table["two_person"], strict=True)
     ]
+
+
+def load_dataset_classes(path: str | Path) -> list[ClassEntry]:
+    """Classes of the data set that `datasets/<name>.yaml` describes, without a look at the rest of that file.
+
+    Raises:
+        ScopleError: the file names no class list, or that is not as it should be.
+    """
+    path = Path(path)
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ScopleError(f"{path} can not be read ({' '.join(str(error).split())}): restore it.") from error
+    if not isinstance(document, dict) or not isinstance(document.get("classes"), str):
+        raise ScopleError(f"{path} names no class list: add a line 'classes: classes/{path.stem}.csv'.")
+    return load_classes(path.parent / document["classes"])
+
+
+def save_classes(classes: Sequence[ClassEntry], path: Path) -> None:
+    """Write what `load_classes` reads."""
+    rows = [(entry.number, entry.name, int(entry.two_person)) for entry in classes]
+    with whole(path) as beside:
+        pd.DataFrame(rows, columns=COLUMNS).to_csv(beside, index=False, lineterminator="\n")
 
 
 def names_of(classes: Sequence[ClassEntry], labels: Sequence[int]) -> list[str]:

@@ -29,7 +29,7 @@ class Fields:
         first: of each line its first field, and after the last line the number of fields.
 
     Raises:
-        BadMember: the text is not ASCII.
+        BadMember: the text is not ASCII, or has zero bytes.
     """
 
     def __init__(self, text: bytes):
@@ -37,6 +37,8 @@ class Fields:
         if not text.isascii():
             position = int(np.argmax(characters > 127))
             raise BadMember("not plain ASCII text", text.count(b"\n", 0, position) + 1)
+        if b"\0" in text:  # what a broken copy leaves behind
+            raise BadMember("a block of zeros", text.count(b"\n", 0, text.index(b"\0")) + 1)
         is_blank = np.ones(len(text) + 1, np.bool_)  # of the character before each position
         np.less_equal(characters, ord(" "), out=is_blank[1:])
         self.text = text

@@ -102,7 +102,7 @@ def cut(
     instance: Instance,
     *,
     first_frame: int = 1,
-) -> tuple[Float32[np.ndarray, "M T V C"] | None, list[Note]]:
+) -> tuple[Float32[np.ndarray, "persons frames V C"] | None, list[Note]]:
     """The frames of one instance, or None where nothing usable is left, and what there is to report.
 
     A start behind the end is swapped with it; what lies beyond the ends of the video is cut off; of an instance

@@ -1,6 +1,6 @@
 """Synthetic recordings in the raw formats of NTU RGB+D and PKU-MMD.
 
-Read `primitives` and datasets/demo_programs.yaml first, then `programs` (what happens when), `body` (joints),
+Read `primitives` and datasets/demo/programs.yaml first, then `programs` (what happens when), `body` (joints),
 `recordings` (people and cameras), `kinect` (faults and text), `ntu_archives` and `pku_folder` (files).
 """
 

@@ -3,7 +3,7 @@
 A primitive is one or more `Move`s: a channel of the body goes somewhere for a while. A class is a list of primitives
 with times (`scople.demo.programs`), so classes that are alike in words share primitives and an unseen class combines
 those of seen ones. Names: "hand to mouth" (one of three limbs, one of the `LANDMARKS`), "hand shakes" (a limb, one of
-the `RHYTHMS`), or one of the `WHOLE_BODY` primitives, such as "bend" or "kick".
+the `RHYTHMS`), or one of the `WHOLE_BODY` primitives, such as "bow" or "kick".
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Class programs: which primitives make an action, when, and how they become a pose.
 
-The programs are data (`datasets/demo_programs.yaml`), keyed by the class name, so a class that NTU and PKU-MMD share is
+The programs are data (`datasets/demo/programs.yaml`), keyed by the class name, so a class that NTU and PKU-MMD share is
 the same motion in both.
 """
 

@@ -11,9 +11,12 @@ Body = tuple[int, np.ndarray]
 FIRST_ID = 72057594037931101
 """The kind of number that a Kinect gives; float64 has no neighbour of it within 8."""
 
+UNREAD = "277.419 191.8218 1036.233 519.1677 -0.2059419 0.05349901 0.9692109 -0.1239193 2"
+"""The columns of a joint behind its coordinates."""
+
 
 def skeleton_text(frames: list[list[Body]], line_end: str = "\n") -> bytes:
-    """NTU `.skeleton` text, with the columns that nobody reads filled in plausibly."""
+    """NTU `.skeleton` text."""
     lines = [str(len(frames))]
     for bodies in frames:
         lines.append(str(len(bodies)))
@@ -21,7 +24,7 @@ def skeleton_text(frames: list[list[Body]], line_end: str = "\n") -> bytes:
             lines.append(f"{body_id} 0 1 1 1 1 0 0.02764709 0.05745083 2")
             lines.append(str(len(joints)))
             for x, y, z in joints:
-                lines.append(f"{x:.7g} {y:.7g} {z:.7g} 277.419 191.8218 1036.233 519.1677 -0.2059419 0.05 0.96 -0.1 2")
+                lines.append(f"{x:.7g} {y:.7g} {z:.7g} {UNREAD}")
     return (line_end.join(lines) + line_end).encode()
 
 
@@ -47,6 +50,7 @@ def video_text(persons: np.ndarray) -> bytes:
 
 def write_zip(path: Path, files: dict[str, bytes]) -> None:
     """A zip with members in the order of the dictionary."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in files.items():
             file.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)

@@ -112,7 +112,7 @@ JOINT = b"0.1 0.2 0.3 277 191 1036 519 0 0 0 0 2"
         (9, JOINT.replace(b"0.1", b"100.001"), 9, "at most 100"),
         (9, JOINT.replace(b"0.1", b"0_1"), 9, "three coordinates"),
         (9, JOINT.replace(b"0.1", b"0,1"), 9, "three coordinates"),
-        (9, JOINT.replace(b"0.1", b"\x00"), 9, "here are 11"),
+        (9, JOINT.replace(b"0.1", b"\x00"), 9, "a block of zeros"),
         (9, JOINT.replace(b"0.1", "٣".encode()), 9, "not plain ASCII"),
     ],
 )

@@ -18,7 +18,7 @@ FIRST, SECOND = "nturgbd_skeletons_s001_to_s017.zip", "nturgbd_skeletons_s018_to
 
 @pytest.fixture(scope="module")
 def programs(root):
-    return load_programs(root / "datasets" / "demo_programs.yaml")
+    return load_programs(root / "datasets" / "demo" / "programs.yaml")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ CLASSES = (0, 11, 32)  # giving something to other person (12) is of two people
 
 @pytest.fixture(scope="module")
 def programs(root):
-    return load_programs(root / "datasets" / "demo_programs.yaml")
+    return load_programs(root / "datasets" / "demo" / "programs.yaml")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from scople.data.class_names import load_classes
 from scople.data.splits import load_split
 from scople.demo import Step, load_programs
 from scople.demo.body import CHANNELS, JOINT_NAMES, Build, joints, trunk
-from scople.demo.primitives import LANDMARKS, LIMBS, PRIMITIVES, RHYTHMS, WHOLE_BODY
+from scople.demo.primitives import LANDMARKS, LIMBS, PRIMITIVES, RHYTHMS, SHAPES, WHOLE_BODY
 from scople.demo.programs import pose, require_programs
 from scople.errors import ScopleError
 
@@ -16,7 +16,7 @@ LISTS = ("ntu60", "ntu120", "pku")
 
 @pytest.fixture(scope="module")
 def programs(root):
-    return load_programs(root / "datasets" / "demo_programs.yaml")
+    return load_programs(root / "datasets" / "demo" / "programs.yaml")
 
 
 def _part(name: str) -> str:
@@ -69,8 +69,10 @@ def test_every_primitive_is_used(programs):
     assert used == every
 
 
-def test_moves_name_channels_that_exist():
-    assert {move.channel for moves in PRIMITIVES.values() for move in moves} <= set(CHANNELS)
+def test_moves_use_every_channel_and_every_shape_and_no_other():
+    moves = [move for primitive in PRIMITIVES.values() for move in primitive]
+    assert {move.channel for move in moves} == set(CHANNELS) - {"other grip"}
+    assert {move.shape for move in moves} == set(SHAPES)
 
 
 def test_a_hand_goes_to_the_mouth_of_a_bowing_person_and_comes_back():

@@ -54,7 +54,7 @@ def test_a_person_seen_from_the_front_has_right_at_positive_x_and_toes_to_the_ca
 
 
 def test_everybody_stays_in_view(root):
-    programs = load_programs(root / "datasets" / "demo_programs.yaml")
+    programs = load_programs(root / "datasets" / "demo" / "programs.yaml")
     for number, program in enumerate(programs.values()):
         pair = any(step.who != "actor" or "partner" in step.do for step in program)
         bodies = _recorded(program, (number, number + 1)[: 1 + pair], view=np.pi / 4, seed=number)
@@ -63,7 +63,7 @@ def test_everybody_stays_in_view(root):
 
 
 def test_takes_of_one_action_differ_but_less_than_actions(root):
-    programs = load_programs(root / "datasets" / "demo_programs.yaml")
+    programs = load_programs(root / "datasets" / "demo" / "programs.yaml")
     names = ("drink water", "sitting down", "kicking something", "hand waving")
 
     def shape(name, seed):
