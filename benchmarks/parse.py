@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def recordings(count: int) -> list[bytes]:
-    """Recordings of one body, as long as NTU's usually are; the unread columns vary as well, or they would pack well."""
+    """Recordings of one body, as long as NTU's usually are; the unread columns vary as well, or they would pack."""
     generator = np.random.default_rng(0)
     texts = []
     for _ in range(count):

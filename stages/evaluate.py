@@ -7,8 +7,8 @@ from safetensors.torch import load_file
 
 from scople.data.class_names import names_of
 from scople.data.joint_features import TestFeatures, load_features
-from scople.data.splits import task_targets
-from scople.evaluation import controls, gzsl_metrics
+from scople.data.splits import labels_of, task_targets
+from scople.evaluation import controls, gzsl_metrics, per_class_accuracy
 from scople.files import whole
 from scople.gating import apply_gate
 from scople.params import Params
@@ -50,22 +50,18 @@ def main(params: Params, split_name: str, variant: str) -> str:
         generator=numpy_generator(params.seed, "shuffled skeletons", split_name),
     )
     heading = {"split": split_name, "variant": variant}
-    right = (predicted.is_unseen == is_unseen) & (predicted.targets == rows)
-    details = {
-        "controls": heading | checks,
-        "per_class": [
-            heading
-            | {
-                "id": entry.number,
-                "label": entry.name,
-                "is_unseen": entry.number - 1 in split.unseen,
-                "samples": int((test.labels == entry.number - 1).sum()),
-                "accuracy": 100 * float(right[test.labels == entry.number - 1].mean()),
-            }
-            for entry in classes
-            if (test.labels == entry.number - 1).any()
-        ],
-    }
+    accuracies = per_class_accuracy(labels_of(split, *predicted), test.labels, len(classes))
+    per_class = [
+        heading
+        | {
+            "id": entry.number,
+            "label": entry.name,
+            "is_unseen": entry.number - 1 in split.unseen,
+            "accuracy": accuracy,
+        }
+        for entry, accuracy in zip(classes, accuracies.tolist(), strict=True)
+    ]
+    details = {"controls": heading | checks, "per_class": per_class}
     for path, document in (
         (layout.metrics(split_name, variant), {name: round(value, 4) for name, value in metrics.items()}),
         (layout.evaluation(split_name, variant), details),

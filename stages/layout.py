@@ -67,6 +67,11 @@ class Layout:
         return self._results / "tables"
 
     @property
+    def diagnostics(self) -> Path:
+        """What is measured beside the tables, in git."""
+        return self._results / "diagnostics"
+
+    @property
     def _work(self) -> Path:
         return Path("work") / self.profile
 

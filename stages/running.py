@@ -1,6 +1,7 @@
 """What every stage does around its own work: check the call, fix the threads, say the outcome in one line."""
 
 import inspect
+import os
 import resource
 import signal
 import sys
@@ -33,6 +34,7 @@ def run(main: Callable[..., str]) -> None:
         params = load_params()
         torch.set_num_threads(params.machine.threads)
         torch.use_deterministic_algorithms(True)
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA's matrix products need it for that
         outcome = main(params, *words)
     except ScopleError as error:
         sys.exit(_fail(f"{stage}: {error}", 1))

@@ -11,7 +11,7 @@ import yaml
 def stage_entries(root):
     """Name → definition of every stage, templates not expanded."""
     entries = {}
-    for path in (root / "dvc.yaml", root / "datasets" / "demo" / "dvc.yaml"):
+    for path in (root / "dvc.yaml", root / "datasets" / "demo" / "dvc.yaml", root / "ablations" / "dvc.yaml"):
         for name, stage in yaml.safe_load(path.read_text())["stages"].items():
             entries[name] = stage.get("do", stage)
     return entries
@@ -59,7 +59,7 @@ def has_code(path):
     return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body)
 
 
-STAGES = ["demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "tables"]
+STAGES = ["demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "tables", "shortcut"]
 
 
 def test_every_stage_is_known(root):

@@ -166,3 +166,11 @@ def task_targets(split: Split, labels: Int[np.ndarray, " N"]) -> tuple[Bool[np.n
     rows[is_unseen] = targets(labels[is_unseen], split.unseen)
     rows[~is_unseen] = targets(labels[~is_unseen], split.seen)
     return is_unseen, rows
+
+
+def labels_of(split: Split, is_unseen: Bool[np.ndarray, " N"], targets: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
+    """Labels behind rows among the unseen or the seen candidates; undoes `task_targets`."""
+    labels = np.empty(len(targets), dtype=np.int64)
+    labels[is_unseen] = np.array(split.unseen)[targets[is_unseen]]
+    labels[~is_unseen] = np.array(split.seen)[targets[~is_unseen]]
+    return labels

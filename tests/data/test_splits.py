@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from scople.data.class_names import load_classes
-from scople.data.splits import load_split, partition, targets
+from scople.data.splits import labels_of, load_split, partition, targets, task_targets
 from scople.errors import ScopleError
 from scople.params import load_params
 
@@ -116,6 +116,15 @@ def test_targets_are_rows_among_the_candidates():
     assert targets(np.array([4, 2, 9, 4]), (2, 4, 9)).tolist() == [1, 0, 2, 1]
     with pytest.raises(ValueError, match="label 3"):
         targets(np.array([3]), (2, 4, 9))
+
+
+def test_task_targets_and_labels_are_inverse(small):
+    labels = np.random.default_rng(5).integers(0, 7, 53)
+    is_unseen, rows = task_targets(small, labels)
+    assert set(labels[is_unseen]) == set(small.unseen)
+    assert rows[is_unseen].max() < len(small.unseen)
+    assert rows[~is_unseen].max() < len(small.seen)
+    assert np.array_equal(labels_of(small, is_unseen, rows), labels)
 
 
 def test_class_lists(root, tmp_path):

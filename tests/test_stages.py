@@ -1,0 +1,231 @@
+"""The stages on a corpus of a few classes: the whole chain, what may reach which stage, and what bad input meets."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from scople.data.class_names import load_classes
+from scople.data.splits import load_split, partition
+from scople.demo import load_programs, write_ntu_archives
+from scople.params import load_params
+from stages import evaluate, features, parse, preflight, pretrain, tables, train
+
+CLASSES = ["drink water", "kicking something", "jump up", "sitting down", "hand waving", "pickup", "clapping", "salute"]
+SCALE = {
+    "text_encoder": "minilm",
+    "text_weights": "package",
+    "frames": 16,
+    "pretrain": {"width": 4, "epochs": 2, "batch_size": 8, "learning_rate": 0.1, "milestones": [1]},
+    "features": {"batch_size": 16},
+    "train": {"epochs": 2, "batch_size": 16, "learning_rate": 0.002},
+    "evaluate": {"batch_size": 16},
+}
+SPLIT = "tiny_6_2"
+
+
+@pytest.fixture(scope="module")
+def workplace(root, tmp_path_factory):
+    """A folder like the repository's root, with one small data set of its own, described by files alone."""
+    place = tmp_path_factory.mktemp("workplace")
+    shutil.copytree(root / "datasets" / "paper_tables", place / "datasets" / "paper_tables")
+    everything = {entry.name: entry for entry in load_classes(root / "datasets/classes/ntu60.csv")}
+    chosen = [everything[name] for name in CLASSES]
+    # The archives keep NTU's own class numbers; the tiny data set's list numbers them anew.
+    programs = load_programs(root / "datasets/demo/programs.yaml")
+    renumbered = [type(entry)(k + 1, entry.name, entry.two_person) for k, entry in enumerate(chosen)]
+    write_ntu_archives(
+        place / "data/raw/demo/tiny",
+        renumbered,
+        programs,
+        train_subjects=[1, 2, 4, 5],
+        training_samples=4,
+        test_samples=3,
+        frames=(16, 24),
+        seed=1,
+        jobs=1,
+    )
+    lines = ["id,label,two_person"] + [f"{entry.number},{entry.name},0" for entry in renumbered]
+    (place / "datasets/classes").mkdir()
+    (place / "datasets/classes/tiny.csv").write_text("\n".join(lines) + "\n")
+    (place / "datasets/tiny.yaml").write_text(
+        "format: ntu-skeleton\narchives: [nturgbd_skeletons_s001_to_s017.zip]\n"
+        "classes: classes/tiny.csv\ntrain_subjects: [1, 2, 4, 5]\n"
+    )
+    (place / "datasets/splits").mkdir()
+    (place / f"datasets/splits/{SPLIT}.yaml").write_text("unseen: [3, 7]\n")
+    document = yaml.safe_load((root / "params.yaml").read_text())
+    document |= {"datasets": {"tiny": {"raw": "tiny"}}, "splits": {SPLIT: {"dataset": "tiny"}}}
+    document["profiles"]["demo"] = SCALE
+    document["machine"] |= {"jobs": 1, "device": "cpu"}
+    (place / "params.yaml").write_text(yaml.safe_dump(document))
+    return place
+
+
+def run_chain():
+    params = load_params()
+    preflight.main(params)
+    parse.main(params, "tiny")
+    pretrain.main(params, SPLIT)
+    features.main(params, SPLIT)
+    for variant in params.variants:
+        train.main(params, SPLIT, variant)
+        evaluate.main(params, SPLIT, variant)
+    return tables.main(params)
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def inside(workplace, tmp_path, monkeypatch):
+    """A fresh copy of the workplace, as the current folder."""
+    place = tmp_path / "place"
+    shutil.copytree(workplace, place)
+    monkeypatch.chdir(place)
+    return place
+
+
+def test_whole_chain_repeats_to_the_byte(inside):
+    assert "ZSL tiny_6_2" in run_chain()
+    first = contents(inside / "work") | contents(inside / "results")
+    shutil.rmtree(inside / "work")
+    shutil.rmtree(inside / "results")
+    run_chain()
+    assert contents(inside / "work") | contents(inside / "results") == first
+    metrics = json.loads((inside / f"results/demo/metrics/scople/{SPLIT}.json").read_text())
+    assert list(metrics) == ["zsl", "seen", "unseen", "harmonic"]
+    assert metrics["unseen"] <= metrics["zsl"]
+    checks = pd.read_csv(inside / "results/demo/tables/controls.csv")
+    assert checks["chance"].tolist() == [50.0, 50.0]
+    assert checks["note"].str.contains("synthetic").all()
+    table = pd.read_csv(inside / "results/demo/tables/table2.csv")
+    measured = table[table["source"] == "measured"]
+    assert measured["model"].tolist() == ["SCoPLe", "SCoPLe w/o all prompts"]
+    assert measured["note"].str.contains("not comparable").all()
+
+
+def test_no_unseen_class_and_no_test_subject_reaches_a_training(inside):
+    """Whatever stands in the rows that a training must not open, its result is the same to the byte."""
+    params = load_params()
+    preflight.main(params)
+    parse.main(params, "tiny")
+
+    def trained():
+        pretrain.main(params, SPLIT)
+        features.main(params, SPLIT)
+        train.main(params, SPLIT, "scople")
+        test_part = (inside / f"work/demo/features/{SPLIT}/test.safetensors").read_bytes()
+        trained = contents(inside / "work/demo/model") | contents(inside / "work/demo/backbone")
+        return trained, test_part
+
+    honest, honest_test = trained()
+    corpus = inside / "work/demo/corpus/tiny"
+    index = pd.read_csv(corpus / "index.csv")
+    split = load_split(inside / f"datasets/splits/{SPLIT}.yaml", len(CLASSES), params.seed)
+    opened = partition(split, index["label"].to_numpy(), index["is_training"].to_numpy()).training
+    rows = np.load(corpus / "sequences.npy")
+    ends = np.cumsum(index["frames"] * index["bodies"]).to_numpy()
+    for row in set(range(len(index))) - set(opened.tolist()):
+        start = ends[row] - index["frames"][row] * index["bodies"][row]
+        rows[start : ends[row]] = np.random.default_rng(row).normal(size=(ends[row] - start, 25, 3))
+    np.save(corpus / "sequences.npy", rows)
+    poisoned, poisoned_test = trained()
+    assert poisoned == honest
+    assert poisoned_test != honest_test  # the poison was real
+
+
+def call(place, *words):
+    return subprocess.run([sys.executable, "-m", *words], cwd=place, capture_output=True, text=True, check=False)
+
+
+def assert_one_sentence(done, *words, code=1):
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("error: ")
+    for word in words:
+        assert word in line
+
+
+def change(place, path, old, new):
+    text = (place / path).read_text()
+    assert old in text
+    (place / path).write_text(text.replace(old, new))
+
+
+def test_wrong_call(inside):
+    assert_one_sentence(call(inside, "stages.pretrain"), "takes 1 names", "SPLIT_NAME", code=2)
+    assert_one_sentence(call(inside, "stages.pretrain", "no_such_split"), "no_such_split", SPLIT)
+
+
+def test_bad_params_stop_a_stage(inside):
+    change(inside, "params.yaml", "layer_depth: 3", "layer_depth: -3")
+    assert_one_sentence(call(inside, "stages.parse", "tiny"), "layer_depth", "-3", "at least 0")
+    change(inside, "params.yaml", "layer_depth: -3", "layer_dept: 3")
+    assert_one_sentence(call(inside, "stages.parse", "tiny"), "layer_dept", "not known")
+
+
+def test_overlapping_split_stops_the_preflight(inside):
+    (inside / f"datasets/splits/{SPLIT}.yaml").write_text("unseen: [3, 7]\nseen: [1, 2, 3, 4, 5]\n")
+    assert_one_sentence(call(inside, "stages.preflight"), "class 3", "both seen and unseen")
+    assert not (inside / "work").exists()
+
+
+def test_missing_archive_stops_the_preflight_of_the_real_profile(inside):
+    change(inside, "params.yaml", "profile: demo", "profile: paper")
+    done = call(inside, "stages.preflight")
+    assert_one_sentence(done, "data/raw/paper/tiny/nturgbd_skeletons_s001_to_s017.zip", "is missing", "put")
+    assert not (inside / "work").exists()
+
+
+def test_missing_weights_stop_the_preflight_of_the_real_profile(inside):
+    change(inside, "params.yaml", "profile: demo", "profile: paper")
+    change(inside, "params.yaml", "text_weights: openai", "text_weights: nowhere/ViT-B-32.pt")
+    shutil.copytree(inside / "data/raw/demo", inside / "data/raw/paper")
+    assert_one_sentence(call(inside, "stages.preflight"), "nowhere/ViT-B-32.pt", "put")
+    assert not (inside / "work").exists()
+
+
+def break_member(place, mend):
+    """Rewrite the archive with one member changed by `mend`; gives its name."""
+    path = place / "data/raw/demo/tiny/nturgbd_skeletons_s001_to_s017.zip"
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    broken = sorted(name for name in members if name.endswith(".skeleton"))[0]
+    members[broken] = mend(members[broken])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return Path(broken).name
+
+
+@pytest.mark.parametrize(
+    ("mend", "reason"),
+    [
+        (lambda text: text[: len(text) // 2], "line"),
+        (lambda text: text.replace(b"\n25\n", b"\n24\n", 1).replace(b"\r\n25\r\n", b"\r\n24\r\n", 1), "24"),
+    ],
+    ids=["truncated", "wrong joint count"],
+)
+def test_broken_recording(inside, mend, reason):
+    name = break_member(inside, mend)
+    # 1 of 56 members is more than the default 1 %: nothing is written.
+    assert_one_sentence(call(inside, "stages.parse", "tiny"), "1 broken", name, reason, "max_broken")
+    assert not (inside / "work/demo/corpus").exists()
+    # Within the bound it is set aside, with its name and the reason.
+    change(inside, "params.yaml", "max_broken: 0.01", "max_broken: 0.05")
+    done = call(inside, "stages.parse", "tiny")
+    assert done.returncode == 0, done.stderr
+    assert "55 sequences packed, 1 broken" in done.stdout
+    report = (inside / "work/demo/corpus/tiny/parse_report.csv").read_text()
+    assert name in report
+    assert reason in report
