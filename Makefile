@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Stages call `python`; it has to be the environment's.
+# Threads that wait asleep: spinning ones crawl as soon as anything else runs on a core.
+export OMP_WAIT_POLICY ?= PASSIVE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: repro test slow check format setup clean
