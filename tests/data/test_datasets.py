@@ -147,6 +147,18 @@ def test_the_same_bytes_from_zip_and_folder_in_any_order_with_any_number_of_proc
     assert all(each == found[0] for each in found)
 
 
+def test_several_archives_make_one_corpus_sorted_by_name(tmp_path):
+    files = recordings(9)
+    raw_files.write_zip(tmp_path / "raw" / "one.zip", dict(list(files.items())[::2]))
+    raw_files.write_zip(tmp_path / "raw" / "two.zip", dict(list(files.items())[1::2]))
+    raw_files.write_zip(tmp_path / "raw" / "all.zip", files)
+    for archives in ("[one.zip, two.zip]", "[two.zip, one.zip]", "[all.zip]"):
+        dataset = DataSet.load(describe(tmp_path, NTU | {"archives": archives}))
+        parse(dataset, tmp_path / "raw", tmp_path / archives, jobs=1)
+    assert files_of(tmp_path / "[one.zip, two.zip]") == files_of(tmp_path / "[two.zip, one.zip]")
+    assert files_of(tmp_path / "[one.zip, two.zip]") == files_of(tmp_path / "[all.zip]")
+
+
 def test_classes_outside_the_list_are_left_out_unread(tmp_path, ntu):
     files = recordings(7) | {"S001C001P001R001A061.skeleton": b"junk", "S001C001P001R001A000.skeleton": b"junk"}
     raw_files.write_folder(tmp_path / "raw" / "one", files)
@@ -184,10 +196,11 @@ def test_bad_members_are_set_aside_with_their_reasons(tmp_path, ntu):
     files[f"{first}3.skeleton"] = files[f"{first}3.skeleton"][:-3]
     files["z/S001C001P003R001A001.skeleton"] = b"another of the same name"
     files["../S005C001P001R001A001.skeleton"] = b"1\n0\n"
+    files["../S001C001P003R001A002.skeleton"] = b"must not stand in for the one with a sound path"
     files["readme.txt"] = b"not a skeleton"
     raw_files.write_zip(tmp_path / "raw" / "one.zip", files)
-    summary = parse(ntu, tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.2)
-    assert (summary["members"], summary["parsed"], summary["broken"]) == (33, 26, 6)
+    summary = parse(ntu, tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.3)
+    assert (summary["members"], summary["parsed"], summary["broken"]) == (34, 26, 7)
     rows = {row["file"]: (row["line"], row["kind"], row["reason"]) for row in report_of(tmp_path / "out")}
     assert rows == {
         f"{first}1.skeleton": ("0", "broken", "the file ends where a frame count should stand"),
@@ -197,6 +210,7 @@ def test_bad_members_are_set_aside_with_their_reasons(tmp_path, ntu):
             "0", "broken", "a second file of this name; nturgb+d_skeletons/S001C001P003R001A001.skeleton is used",
         ),
         "../S005C001P001R001A001.skeleton": ("0", "broken", "its path leads out of the archive"),
+        "../S001C001P003R001A002.skeleton": ("0", "broken", "its path leads out of the archive"),
         "readme.txt": ("0", "broken", "the name is not of the form SsssCcccPpppRrrrAaaa.skeleton"),
     }  # fmt: skip
 

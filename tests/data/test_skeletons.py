@@ -46,6 +46,13 @@ def test_energy_choice_goes_by_slot_and_puts_the_livelier_first():
     np.testing.assert_array_equal(sequence, np.stack([lively, calm]).astype(np.float32))
 
 
+def test_the_fifth_body_of_a_frame_is_not_looked_at():
+    generator = np.random.default_rng(1)
+    calm, lively = raw_files.walk(generator, 7, speed=0.001), raw_files.walk(generator, 7, speed=0.5)
+    sequence = choose_by_energy(recording([[*[(i, calm[t]) for i in range(4)], (4, lively[t])] for t in range(7)]))
+    np.testing.assert_array_equal(sequence, np.stack([calm, calm]).astype(np.float32))
+
+
 def test_one_body_is_one_person_and_empty_frames_stay():
     pose = raw_files.walk(np.random.default_rng(1), 2)
     sequence = choose_by_energy(recording([[], [(7, pose[0])], [], [(7, pose[1])], []]))
@@ -126,6 +133,24 @@ def test_of_short_ids_only_the_longest_stays():
     longest = raw_files.walk(generator, 7)
     sequence = choose_by_track(recording(tracked(12, (7, 0, raw_files.walk(generator, 5)), (9, 5, longest))))
     np.testing.assert_array_equal(sequence, longest[None].astype(np.float32))
+
+
+def squat(length: int, width: float) -> np.ndarray:
+    """A still body, one metre tall and `width` wide."""
+    pose = np.zeros((25, 3))
+    pose[3, 1], pose[8, 0] = 1, width
+    return np.tile(pose, (length, 1, 1))
+
+
+@pytest.mark.parametrize(("width", "persons"), [(0.79, 2), (0.81, 1)])
+def test_a_track_wider_than_tall_is_noise(width, persons):
+    frames = tracked(13, (7, 0, raw_files.walk(np.random.default_rng(4), 13)), (9, 0, squat(13, width)))
+    assert len(choose_by_track(recording(frames))) == persons
+
+
+def test_of_wide_tracks_the_last_one_stays():
+    frames = tracked(13, (7, 0, squat(13, 2)), (9, 0, squat(13, 3)))
+    np.testing.assert_array_equal(choose_by_track(recording(frames)), squat(13, 3)[None].astype(np.float32))
 
 
 def test_tracks_that_do_not_meet_make_one_actor():
