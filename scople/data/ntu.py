@@ -1,4 +1,4 @@
-"""NTU RGB+D `.skeleton` text: one recording, up to six bodies a frame (protocol 1.1, 1.2).
+"""NTU RGB+D `.skeleton` text: one recording, up to six bodies a frame.
 
     frame count, then for each frame:
         body count, then for each body:

@@ -1,4 +1,4 @@
-"""PKU-MMD phase 1: untrimmed videos, cut into labelled instances (protocol 2).
+"""PKU-MMD phase 1: untrimmed videos, cut into labelled instances.
 
 A skeleton file `XXXX-V.txt` (video, view L, M or R) has one line per frame: 2 bodies x 25 joints x (x, y, z) in
 metres, a missing body all zeros. The label file of the same name has one line per instance:

@@ -1,6 +1,6 @@
 """From the bodies of a raw recording to the sequence that Shift-GCN sees.
 
-Two steps of the data preparation that the papers leave to the repositories (reference notes, protocol 1.4-1.6):
+Two steps of the data preparation that the papers leave to the repositories:
 which two bodies of a recording are the persons (`BODY_CHOICES`, at parse time), and where they stand and look
 (`normalise`, when a sample is read).
 """
@@ -55,7 +55,7 @@ class Recording:
 
 
 def choose_by_energy(recording: Recording) -> Float32[np.ndarray, "M T V C"]:
-    """The two body slots that spread most, the higher first (2s-AGCN lineage; protocol 1.4).
+    """The two body slots that spread most, the higher first (kchengiva/Shift-GCN, data_gen/ntu_gendata.py).
 
     The energy of a slot is std(x) + std(y) + std(z) over all joints of its frames. Tracking ids are not looked
     at: two bodies that swap slots are not told apart. Unstated: at equal energy the lower slot goes first.
@@ -75,7 +75,7 @@ def choose_by_energy(recording: Recording) -> Float32[np.ndarray, "M T V C"]:
 
 
 def choose_by_track(recording: Recording) -> Float32[np.ndarray, "M T V C"]:
-    """The bodies that move most, followed by their tracking ids (CTR-GCN's choice; protocol 1.5, steps 1 to 3).
+    """The bodies that move most, followed by their tracking ids (Uason-Chen/CTR-GCN, get_raw_denoised_data.py).
 
     Ids seen in fewer than `SHORTEST_TRACK` frames, and ids that are wider than tall for most of their life, are
     noise. The others, most motion first, fill actor 1's timeline, then actor 2's, wherever they do not overlap
@@ -156,7 +156,7 @@ BODY_CHOICES: dict[str, Callable[[Recording], np.ndarray]] = {
 
 
 def normalise(sequence: Float32[np.ndarray, "M T0 V C"], frames: int) -> Float32[np.ndarray, "C T V 2"]:
-    """The pre-normalisation behind the published Shift-GCN weights (protocol 1.6), at any length.
+    """The pre-normalisation of the published Shift-GCN (kchengiva/Shift-GCN, data_gen/preprocess.py), at any length.
 
     1. Per person: if the first frame is empty, the person's frames are packed to the front. What follows the last
        one is filled by repeating the person from the start. Gaps in between stay empty.

@@ -1,7 +1,7 @@
 """The slow definition of right: `.skeleton` text to normalised sequence in plain loops.
 
 Follows the chain behind the published Shift-GCN data step by step, number by number, the way that code is
-written (protocol 1.1, 1.4, 1.6): every field of every line becomes a number, every joint is turned by itself.
+written: every field of every line becomes a number, every joint is turned by itself.
 The tests compare the fast readers with it, and `benchmarks/parse.py` their speed.
 """
 
