@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Stages call `python`; it has to be the environment's.
-# Threads that wait asleep: spinning ones crawl as soon as anything else runs on a core.
-export OMP_WAIT_POLICY ?= PASSIVE
+# A bound on how long torch's threads spin: without one they crawl as soon as anything else runs on a core.
+export GOMP_SPINCOUNT ?= 10000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: repro test slow check format setup clean

@@ -2,6 +2,6 @@
 
 import os
 
-# Must stand before the first import of torch. Threads that wait for each other by spinning make a training more than
-# ten times slower as soon as anything else runs on one of the cores; asleep they cost next to nothing.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Must stand before the first import of torch. Its threads wait for each other by spinning; without a bound on that a
+# training becomes more than ten times slower as soon as anything else runs on one of the cores.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")

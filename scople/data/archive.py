@@ -118,7 +118,7 @@ def _list_zip(archive: Path) -> list[Member]:
                 ZipPlace(entry.CRC, entry.header_offset, entry.compress_size, entry.file_size, entry.compress_type),
             )
             for entry in file.infolist()
-            if not entry.is_dir()
+            if not entry.filename.endswith("/")  # a folder; is_dir() fails on an empty name
         ]
 
 

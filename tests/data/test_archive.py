@@ -59,6 +59,11 @@ def test_an_encrypted_member(tmp_path):
     assert fault_of(tmp_path / "x.zip") == "encrypted"
 
 
+def test_a_member_without_a_name_is_listed(tmp_path):
+    raw_files.write_zip(tmp_path / "x.zip", {"": b"1", "a.txt": b"2"})
+    assert contents(tmp_path / "x.zip") == {"": b"1", "a.txt": b"2"}
+
+
 def test_a_link_and_an_odd_method_in_a_zip(tmp_path):
     link = zipfile.ZipInfo("a.txt")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16

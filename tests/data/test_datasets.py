@@ -215,6 +215,13 @@ def test_bad_members_are_set_aside_with_their_reasons(tmp_path, ntu):
     }  # fmt: skip
 
 
+def test_a_file_name_in_no_known_encoding_can_be_reported(tmp_path, ntu):
+    raw_files.write_folder(tmp_path / "raw" / "one", recordings(3))
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/raw/one/\xff\n.skeleton")).touch()
+    parse(ntu, tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.5)
+    assert [row["file"] for row in report_of(tmp_path / "out")] == ["\\udcff\n.skeleton"]
+
+
 @pytest.mark.parametrize(("broken", "passes"), [(2, True), (3, False)])
 def test_more_broken_members_than_allowed_stop_before_anything_is_written(tmp_path, ntu, broken, passes):
     files = recordings(20)

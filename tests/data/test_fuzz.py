@@ -144,8 +144,9 @@ def test_damaged_pku_skeletons(damages):
         sequence = pku.parse_skeleton(text)
     except BadMember:
         return
-    rows = [[float(field) for field in re.findall(rb"[^\x01- ]+", line)] for line in text.rstrip().split(b"\n")]
-    np.testing.assert_array_equal(sequence.swapaxes(0, 1).reshape(len(rows), -1), np.array(rows).astype(np.float32))
+    lines = [re.findall(rb"[^\x01- ]+", line) for line in text.split(b"\n")]
+    rows = np.array([[float(field) for field in line] for line in lines if line])
+    np.testing.assert_array_equal(sequence.swapaxes(0, 1).reshape(len(rows), -1), rows.astype(np.float32))
 
 
 @settings(max_examples=EXAMPLES // 10, **FUZZ)
