@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Stages call `python`; it has to be the environment's.
 # A bound on how long torch's threads spin: without one they crawl as soon as anything else runs on a core.
 export GOMP_SPINCOUNT ?= 10000
+# Stages call `python`; it has to be the environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: repro test slow check format setup clean

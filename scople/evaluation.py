@@ -111,8 +111,10 @@ def controls(
 
     Returns:
         `chance` of ZSL; `zsl`; `zsl_shuffled`, with the skeletons shuffled among the unseen samples, mean over the
-        shuffles (must be at chance); `seen_candidates`, seen samples scored among the seen candidates, no gate; and
-        `backbone`, the same samples under the backbone's own classifier.
+        shuffles: what these predictions are worth without their skeletons, at chance unless a score was told the label
+        (whether the *training* looked at skeletons is the harder question, see `stages.shortcut`);
+        `seen_candidates`, seen samples scored among the seen candidates, no gate; and `backbone`, the same samples
+        under the backbone's own classifier.
     """
     unseen_targets, seen_targets = targets[is_unseen], targets[~is_unseen]
     predicted = unseen_scores[is_unseen].argmax(axis=1)

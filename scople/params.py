@@ -1,6 +1,7 @@
 """`params.yaml` as typed, checked values. An unknown key, a missing key or a value out of range is an error."""
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -11,6 +12,12 @@ from typing import Any
 import yaml
 
 from scople.errors import ScopleError
+
+TEXT_LAYERS = {"minilm": 6, "clip": 12}
+"""Layers of each text encoder, so that a `layer_depth` beyond them is refused before any work."""
+
+SHARED_BY_VARIANTS = {"body_choice", "position_gradient", "max_broken"}
+"""Settings that act before the stages which know of variants."""
 
 
 def at_least(bound: int | float) -> Any:
@@ -59,7 +66,7 @@ class Method:
     projection_hidden: int = at_least(1)
     training_query: str = one_of("candidate", "own")
     similarity: str = one_of("cosine", "dot")
-    temperature: float = above(0)
+    temperature: float = at_least(0.01)
     learn_temperature: bool
     text_weight: float = between(0, 1)
     gate: str = one_of("entropy", "stacking", "none")
@@ -100,7 +107,7 @@ class Profile:
 
     text_encoder: str = one_of("minilm", "clip")
     text_weights: str
-    frames: int = at_least(4)
+    frames: int = field(metadata={"at_least": 4, "multiple_of": 4})
     pretrain: Pretrain
     features: Batches
     train: Train
@@ -113,8 +120,8 @@ class Demo:
 
     training_samples: int = at_least(2)
     test_samples: int = at_least(1)
-    shortest: int = at_least(8)
-    longest: int = at_least(8)
+    shortest: int = at_least(16)
+    longest: int = at_least(16)
 
 
 @dataclass(frozen=True)
@@ -203,8 +210,9 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     settings = {f.name for f in dataclasses.fields(Method)}
     method = {key: value for key, value in document.items() if key in settings}
     rest = {key: value for key, value in document.items() if key not in settings}
-    if "method" in rest:
-        raise ScopleError(f"key 'method' of {path} is not known: remove it or correct its name.")
+    known = {f.name for f in dataclasses.fields(Params)} - {"method"}
+    if strange := sorted(set(rest) - known):  # first of all: a misspelt key is a missing one as well
+        raise ScopleError(f"key '{strange[0]}' of {path} is not known: remove it or correct its name.")
     params = _build(Params, rest | {"method": _build(Method, method, str(path))}, str(path))
     _check_names(params, path)
     return params
@@ -221,8 +229,18 @@ def _check_names(params: Params, path: str | Path) -> None:
                 f"split '{split}' in {path} names the data set '{entry.dataset}', which is not one of "
                 f"{', '.join(params.datasets)}: add it under datasets or correct the name."
             )
-    for name in params.variants:
-        params.variant(name)
+    encoder = params.scale.text_encoder
+    for name, settings in params.variants.items():
+        for key in sorted(SHARED_BY_VARIANTS & settings.keys()):
+            raise ScopleError(
+                f"variants.{name} in {path} sets '{key}', which all variants share: set it at the top level."
+            )
+        depth = params.variant(name).layer_depth
+        if depth > TEXT_LAYERS[encoder]:
+            raise ScopleError(
+                f"layer_depth of variant '{name}' in {path} is {depth}, but the text encoder {encoder} has "
+                f"{TEXT_LAYERS[encoder]} layers: choose 0 to {TEXT_LAYERS[encoder]}."
+            )
     if params.demo.longest < params.demo.shortest:
         raise ScopleError(
             f"demo.longest in {path} is {params.demo.longest}, but must be at least demo.shortest "
@@ -272,7 +290,10 @@ def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
 def _check_range(value: Any, bounds: Mapping[str, Any], what: str) -> None:
     if "choices" in bounds and value not in bounds["choices"]:
         raise ScopleError(f"{what} is '{value}', but must be one of {', '.join(bounds['choices'])}: choose one.")
-    # Written so that NaN fails every bound.
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ScopleError(f"{what} is {value}, but must be a finite number: correct it.")
+    if "multiple_of" in bounds and value % bounds["multiple_of"]:
+        raise ScopleError(f"{what} is {value}, but must be a multiple of {bounds['multiple_of']}: round it.")
     if "at_least" in bounds and not value >= bounds["at_least"]:
         raise ScopleError(f"{what} is {value}, but must be at least {bounds['at_least']}: make it larger.")
     if "at_most" in bounds and not value <= bounds["at_most"]:

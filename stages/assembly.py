@@ -13,8 +13,8 @@ def build_tower(scale: Profile) -> TextTower:
     return load_tower(scale.text_encoder, scale.text_weights)
 
 
-def build_model(method: Method, tower: TextTower, feature_width: int, seed: int, *name: str) -> SCoPLe:
-    """SCoPLe as it stands before training; `seed` and `name` decide its start and nothing else."""
+def build_model(method: Method, tower: TextTower, feature_width: int, seed: int) -> SCoPLe:
+    """SCoPLe as it stands before training; `seed` decides its start and nothing else."""
     prompts = LanguagePrompts(
         tower,
         text_prompting=method.text_prompting,
@@ -26,9 +26,9 @@ def build_model(method: Method, tower: TextTower, feature_width: int, seed: int,
         prefix_streams=method.prefix_streams,
         layer_prompts=method.layer_prompts,
         prompted_residual=method.prompted_residual,
-        generator=torch_generator(seed, "language prompts", *name),
+        generator=torch_generator(seed, "language prompts"),
     )
-    with seeded(seed, "skeleton side", *name):
+    with seeded(seed, "skeleton side"):
         return SCoPLe(
             prompts,
             feature_width=feature_width,

@@ -16,7 +16,7 @@ def main(params: Params) -> str:
     layout = Layout(params.profile)
     for name, entry in params.datasets.items():
         dataset = DataSet.load(DATASETS / f"{name}.yaml")
-        # The demo's recordings are written by its own stage, after this one.
+        # The demo's recordings are written by a stage of their own.
         if params.profile != "demo":
             for path in dataset.missing_archives(layout.raw(entry.raw)):
                 raise ScopleError(

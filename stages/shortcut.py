@@ -8,7 +8,7 @@ import numpy as np
 from scople.data.class_names import names_of
 from scople.data.joint_features import TestFeatures, TrainingFeatures, load_features
 from scople.data.splits import targets, task_targets
-from scople.evaluation import accuracy
+from scople.evaluation import accuracy, zsl_accuracy
 from scople.files import whole
 from scople.params import Params
 from scople.reporting import flat_table
@@ -27,6 +27,7 @@ def main(params: Params, split_name: str) -> str:
     test = load_features(TestFeatures, layout.features(split_name, "test"))
     is_unseen, test_rows = task_targets(split, test.labels)
     tower, names = build_tower(scale), names_of(classes, split.seen)
+    candidates = names_of(classes, [*split.seen, *split.unseen])
     shuffled = numpy_generator(params.seed, "shuffled training", split_name).permutation(len(training.labels))
     rows = []
     for query in ("candidate", "own"):
@@ -46,11 +47,12 @@ def main(params: Params, split_name: str) -> str:
             )
             scores = score(
                 model,
-                test.features[~is_unseen],
-                names,
+                test.features,
+                candidates,
                 batch_size=scale.evaluate.batch_size,
                 device=device(params),
             )
+            seen_scores, unseen_scores = np.split(scores, [len(split.seen)], axis=1)
             columns = len(split.seen) if query == "candidate" else min(scale.train.batch_size, len(shuffled))
             rows.append(
                 {
@@ -59,9 +61,11 @@ def main(params: Params, split_name: str) -> str:
                     "skeletons": skeletons,
                     "skeleton_to_text": history[-1]["skeleton_to_text"],
                     "knowing_nothing": math.log(columns),
-                    "seen_candidates": accuracy(scores.argmax(axis=1), test_rows[~is_unseen]),
-                    "chance": 100 / len(split.seen),
+                    "seen_candidates": accuracy(seen_scores[~is_unseen].argmax(axis=1), test_rows[~is_unseen]),
+                    "seen_chance": 100 / len(split.seen),
                     "backbone": accuracy(test.backbone_scores[~is_unseen].argmax(axis=1), test_rows[~is_unseen]),
+                    "zsl": zsl_accuracy(unseen_scores[is_unseen], test_rows[is_unseen]),
+                    "zsl_chance": 100 / len(split.unseen),
                 }
             )
     with whole(layout.diagnostics / f"shortcut_{split_name}.csv") as path:

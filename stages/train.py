@@ -50,7 +50,7 @@ def main(params: Params, split_name: str, variant: str) -> str:
         pd.DataFrame(history).to_csv(path, index=False, lineterminator="\n")
     return (
         f"loss {history[0]['loss']:.3f} to {history[-1]['loss']:.3f} over {len(rows)} samples of "
-        f"{len(split.seen)} seen classes, pseudo-unseen H {gates['entropy']['harmonic']:.1f} %"
+        f"{len(split.seen)} seen classes, entropy gate's H on pseudo-unseen ones {gates['entropy']['harmonic']:.1f} %"
     )
 
 

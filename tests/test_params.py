@@ -50,7 +50,10 @@ def test_profiles_have_the_same_keys(document):
         ({"layer_depth": True}, ["layer_depth", "True", "int"]),
         ({"layer_depth": None}, ["layer_depth", "None"]),
         ({"text_weight": 1.5}, ["text_weight", "1.5", "at most 1"]),
-        ({"temperature": 0}, ["temperature", "above 0"]),
+        ({"temperature": 0}, ["temperature", "at least 0.01"]),
+        ({"layer_depth": 7}, ["layer_depth", "7", "minilm", "6 layers"]),
+        ({"alpha": float("inf")}, ["alpha", "inf", "finite"]),
+        ({"variants": {"x": {"body_choice": "ctr"}}}, ["variants.x", "body_choice", "share"]),
         ({"temperature": float("nan")}, ["temperature", "nan"]),
         ({"gate": "fuzzy"}, ["gate", "fuzzy", "entropy"]),
         ({"profile": "lab"}, ["profile", "lab", "demo"]),
@@ -87,6 +90,12 @@ def test_variant_lays_its_settings_over_the_method(root):
         params.variant("nonsense")
     with pytest.raises(ScopleError, match="nowhere"):
         params.dataset_of("nowhere")
+
+
+def test_frames_are_a_multiple_of_four(tmp_path, document):
+    document["profiles"]["paper"]["frames"] = 30
+    with pytest.raises(ScopleError, match="frames of .*30.*multiple of 4"):
+        load(tmp_path, document)
 
 
 def test_unreadable_file(tmp_path):

@@ -1,11 +1,16 @@
-"""dvc.yaml against the code: every stage declares exactly the modules that it imports."""
+"""dvc.yaml and README against the code: every stage declares the modules it imports and the settings it reads."""
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 import yaml
+
+from scople.params import TEXT_LAYERS
+from scople.text.loading import load_tower
+from scople.text.torchvision_operators import declare_torchvision_operators
 
 
 def stage_entries(root):
@@ -76,3 +81,62 @@ def test_code_dependencies_are_the_import_closure(root, name):
     assert needed - covered == set(), "imported but not declared"
     used = {dep for dep in declared if any(path == dep or Path(dep) in Path(path).parents for path in needed)}
     assert declared - used == set(), "declared but not imported"
+
+
+def settings_read(root, module):
+    """Parameters that a stage's script, and `stages.assembly` if it loads that, read; named as in dvc.yaml."""
+    files = [module_file(root, module)]
+    if "stages/assembly.py" in closure(root, module):
+        files.append(root / "stages" / "assembly.py")
+    read = set()
+    for path in files:
+        for chain in re.findall(r"(?<!\w\.)\b(?:params|method|scale)(?:\.\w+)+", path.read_text()):
+            head, *rest = chain.split(".")
+            if head == "params" and rest[0] in ("method", "scale"):
+                head, *rest = rest
+            if not rest:  # the whole group, handed on; its members are read in the same file
+                continue
+            if head == "scale":
+                read.add("profiles.${profile}." + rest[0])
+            elif rest[0] not in ("yaml", "machine", "variant", "dataset_of", "scale", "datasets", "splits", "variants"):
+                read.add(rest[0])
+    return read
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_setting_that_a_stage_reads_is_declared(root, name):
+    stage = stage_entries(root)[name]
+    module = re.match(r"python -m (\S+)", stage["cmd"]).group(1)
+    declared = set(stage["params"])
+    read = settings_read(root, module)
+    assert read, "a stage that reads nothing means that this test looks in the wrong place"
+    assert {key for key in read if not any(key == d or d.startswith(f"{key}.") for d in declared)} == set()
+    top = {key for key in declared if "." not in key} - {"profile", "seed", "splits", "variants", "datasets", "demo"}
+    assert top <= read, "declared but not read"
+
+
+def test_readme_names_functions_and_tests_that_exist(root):
+    table = (root / "README.md").read_text().split("## How to read the code")[1].split("\n## ")[0]
+    names = re.findall(r"`(scople(?:\.\w+)+)`", table)
+    assert len(names) > 10
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        while module_file(root, module) is None:
+            module, _, outer = module.rpartition(".")
+            attribute = f"{outer}.{attribute}"
+        thing = importlib.import_module(module)
+        for part in attribute.split("."):
+            thing = getattr(thing, part)
+    for path in re.findall(r"`(tests/[\w/.]+)`", table):
+        assert (root / path).exists(), path
+
+
+@pytest.mark.parametrize(("encoder", "layers"), sorted(TEXT_LAYERS.items()))
+def test_known_depths_are_the_towers(encoder, layers):
+    if encoder == "minilm":
+        assert load_tower("minilm", "package").depth == layers
+    else:
+        declare_torchvision_operators()
+        import open_clip
+
+        assert open_clip.get_model_config("ViT-B-32-quickgelu")["text_cfg"]["layers"] == layers

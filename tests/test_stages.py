@@ -16,7 +16,7 @@ from scople.data.class_names import load_classes
 from scople.data.splits import load_split, partition
 from scople.demo import load_programs, write_ntu_archives
 from scople.params import load_params
-from stages import evaluate, features, parse, preflight, pretrain, tables, train
+from stages import evaluate, features, parse, preflight, pretrain, shortcut, tables, train
 
 CLASSES = ["drink water", "kicking something", "jump up", "sitting down", "hand waving", "pickup", "clapping", "salute"]
 SCALE = {
@@ -65,7 +65,7 @@ def workplace(root, tmp_path_factory):
     document |= {"datasets": {"tiny": {"raw": "tiny"}}, "splits": {SPLIT: {"dataset": "tiny"}}}
     document["profiles"]["demo"] = SCALE
     document["machine"] |= {"jobs": 1, "device": "cpu"}
-    (place / "params.yaml").write_text(yaml.safe_dump(document))
+    (place / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     return place
 
 
@@ -141,6 +141,20 @@ def test_no_unseen_class_and_no_test_subject_reaches_a_training(inside):
     poisoned, poisoned_test = trained()
     assert poisoned == honest
     assert poisoned_test != honest_test  # the poison was real
+
+
+def test_shortcut_compares_both_queries(inside):
+    params = load_params()
+    preflight.main(params)
+    parse.main(params, "tiny")
+    pretrain.main(params, SPLIT)
+    features.main(params, SPLIT)
+    shortcut.main(params, SPLIT)
+    table = pd.read_csv(inside / f"results/demo/diagnostics/shortcut_{SPLIT}.csv")
+    assert table["training_query"].tolist() == ["candidate", "candidate", "own", "own"]
+    assert table["skeletons"].tolist() == ["true", "shuffled"] * 2
+    assert table["knowing_nothing"].tolist() == [1.79, 1.79, 2.77, 2.77]  # ln 6 classes, ln 16 samples of a batch
+    assert table["zsl_chance"].tolist() == [50.0] * 4
 
 
 def call(place, *words):
@@ -220,7 +234,7 @@ def test_broken_recording(inside, mend, reason):
     name = break_member(inside, mend)
     # 1 of 56 members is more than the default 1 %: nothing is written.
     assert_one_sentence(call(inside, "stages.parse", "tiny"), "1 broken", name, reason, "max_broken")
-    assert not (inside / "work/demo/corpus").exists()
+    assert not (inside / "work/demo/corpus/tiny").exists()
     # Within the bound it is set aside, with its name and the reason.
     change(inside, "params.yaml", "max_broken: 0.01", "max_broken: 0.05")
     done = call(inside, "stages.parse", "tiny")

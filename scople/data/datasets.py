@@ -11,6 +11,7 @@
     skeletons: PKU_Skeleton_Renew                   # in the raw folder, zip or folder
     labels: Train_Label_PKU_final
     subjects: cross-subject.txt
+    first_frame: 1                                  # number of a video's first frame in the labels, 1 or 0
 
 Class and missing lists lie beside the yaml file.
 """
@@ -72,6 +73,7 @@ class DataSet:
                 skeletons=entries.text("skeletons"),
                 labels=entries.text("labels"),
                 subjects=entries.text("subjects"),
+                first_frame=entries.one_of("first_frame", 0, 1),
             )
         else:
             raise ScopleError(f"format '{raw_format}' in {path} is neither ntu-skeleton nor pku-mmd: correct it.")
@@ -178,6 +180,13 @@ class _Entries:
                 f"'{key}' in {self.path} is {values!r} and must be a list of {kind.__name__}: correct it."
             )
         return values
+
+    def one_of(self, key: str, *choices: int) -> int:
+        value = self._take(key)
+        if type(value) is not int or value not in choices:
+            allowed = " or ".join(map(str, choices))
+            raise ScopleError(f"'{key}' in {self.path} is {value!r} and must be {allowed}: correct it.")
+        return value
 
     def _take(self, key: str) -> object:
         if key not in self.left:

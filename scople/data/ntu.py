@@ -136,6 +136,6 @@ def _check_fields(fields: Fields, lines: np.ndarray, expected: int, what: str) -
 
 def _body_id(fields: Fields, line: int) -> int:
     text = fields.line(line).split(None, 1)[0]
-    if not (text.isdigit() and len(text) < 19):
+    if not (text.isdigit() and len(text) < 20 and int(text) < 2**63):
         raise BadMember(f"'{printable(text)}' stands where a body id should", line + 1)
     return int(text)

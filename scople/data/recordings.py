@@ -94,11 +94,13 @@ class PkuVideos:
         skeletons: zip or folder with the skeleton files, below the raw folder.
         labels: zip or folder with the label files.
         subjects: the data set's cross-subject list of training and test videos, a text file.
+        first_frame: number that the labels give a video's first frame, see `scople.data.pku.cut`.
     """
 
     skeletons: str
     labels: str
     subjects: str
+    first_frame: int
 
     @property
     def archive_names(self) -> tuple[str, ...]:
@@ -129,7 +131,7 @@ class PkuVideos:
                 notes.append(_broken(member, f"stands in neither list of {self.subjects}"))
             else:
                 tasks.append((member, labels[video], is_training[video]))
-        read = partial(_read_video, classes=classes)
+        read = partial(_read_video, classes=classes, first_frame=self.first_frame)
         return Plan(sum(map(len, found)), notes, {}, tasks, read)
 
 
@@ -179,7 +181,7 @@ def _read_skeletons(members: list[Member], *, body_choice: str, train_subjects: 
     return outcomes
 
 
-def _read_video(task: tuple[Member, Member, bool], *, classes: int) -> list[Sample | Note]:
+def _read_video(task: tuple[Member, Member, bool], *, classes: int, first_frame: int) -> list[Sample | Note]:
     """The instances of one video.
 
     PKU-MMD's names tell neither subject nor repetition: the subject is 0, `setup` is the number of the video and
@@ -201,7 +203,7 @@ def _read_video(task: tuple[Member, Member, bool], *, classes: int) -> list[Samp
             reason = f"class {instance.action} is not in the class list"
             outcomes.append(Note(f"{video}.txt", instance.number, "outside_classes", reason))
             continue
-        piece, notes = pku.cut(video, sequence, instance)
+        piece, notes = pku.cut(video, sequence, instance, first_frame=first_frame)
         outcomes += notes
         if piece is not None:
             outcomes.append(

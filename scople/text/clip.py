@@ -58,8 +58,8 @@ class ClipTower(TextTower):
             model = open_clip.load_openai_model(name, precision="fp32", device="cpu")
         except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
             raise ScopleError(
-                f"The CLIP ViT-B/32 weights {os.fspath(weights)!r} cannot be loaded ({type(error).__name__}); go "
-                "online once for 'openai', or give the path of OpenAI's ViT-B-32.pt as text_weights."
+                f"The CLIP ViT-B/32 weights {os.fspath(weights)!r} cannot be loaded ({type(error).__name__}): "
+                "go online once for 'openai', or put OpenAI's ViT-B-32.pt anywhere and give its path as text_weights."
             ) from error
         return cls(model)
 

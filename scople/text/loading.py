@@ -11,7 +11,8 @@ def load_tower(text_encoder: str, weights: str) -> TextTower:
 
     Args:
         text_encoder: "clip" (ViT-B/32, the paper's) or "minilm" (all-MiniLM-L6-v2).
-        weights: for CLIP "openai" or the path of a local file; for MiniLM "package".
+        weights: for CLIP "openai" or the path of a local file; for MiniLM "package" or
+            the path of a local folder.
 
     Raises:
         ScopleError: unknown name, or weights that are missing or not the published ones.
@@ -20,8 +21,4 @@ def load_tower(text_encoder: str, weights: str) -> TextTower:
         return ClipTower.pretrained(weights)
     if text_encoder != "minilm":
         raise ScopleError(f"text_encoder is '{text_encoder}', but must be clip or minilm: choose one.")
-    if weights != "package":
-        raise ScopleError(
-            f"text_weights is '{weights}', but MiniLM's weights come with their package only: set it to package."
-        )
-    return MiniLmTower.pretrained()
+    return MiniLmTower.pretrained(weights)

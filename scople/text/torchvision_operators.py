@@ -27,6 +27,8 @@ def declare_torchvision_operators() -> torch.library.Library | None:
         return None
     compiled = PathFinder.find_spec("_C", package.submodule_search_locations)
     try:
+        if compiled is None:
+            raise OSError("torchvision has no compiled library")
         torch.ops.load_library(compiled.origin)  # as torchvision's own import does; loading twice is harmless
     except OSError:
         library = torch.library.Library("torchvision", "DEF")

@@ -26,6 +26,7 @@ PKU = {
     "skeletons": "skeletons",
     "labels": "labels",
     "subjects": "cross-subject.txt",
+    "first_frame": "1",
     "classes": "classes.csv",
 }
 
@@ -367,3 +368,20 @@ def test_results_come_in_order_and_few_tasks_are_given_out_ahead():
 def test_a_killed_worker_is_told_in_one_sentence():
     with pytest.raises(ScopleError, match="one of 2 worker processes ended early"):
         list(ordered_map(os._exit, [3, 3], jobs=2))
+
+
+def test_the_frame_base_of_the_labels_is_stated_and_moves_the_cut(tmp_path):
+    write_videos(tmp_path / "raw", videos())
+    sequences = {}
+    for first_frame in ("0", "1"):
+        dataset = DataSet.load(describe(tmp_path, PKU | {"first_frame": first_frame}))
+        parse(dataset, tmp_path / "raw", tmp_path / "out", jobs=1)
+        sequences[first_frame] = np.array(Corpus.open(tmp_path / "out").sequence(0))
+    assert [len(sequences[first_frame][0]) for first_frame in ("0", "1")] == [9, 10]  # frames 1..10, end out or in
+    assert np.array_equal(sequences["0"], sequences["1"][:, 1:])
+
+
+@pytest.mark.parametrize("value", ["2", "'1'", "true", "null"])
+def test_the_frame_base_of_the_labels_is_0_or_1(tmp_path, value):
+    with pytest.raises(ScopleError, match="first_frame.*must be 0 or 1"):
+        DataSet.load(describe(tmp_path, PKU | {"first_frame": value}))
