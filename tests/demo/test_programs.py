@@ -10,6 +10,7 @@ from scople.demo.body import CHANNELS, JOINT_NAMES, Build, joints, trunk
 from scople.demo.primitives import LANDMARKS, LIMBS, PRIMITIVES, RHYTHMS, SHAPES, WHOLE_BODY
 from scople.demo.programs import pose, require_programs
 from scople.errors import ScopleError
+from scople.params import load_params
 
 LISTS = ("ntu60", "ntu120", "pku")
 
@@ -54,8 +55,9 @@ def test_only_two_person_classes_have_a_partner(root, programs):
 
 def test_unseen_classes_recombine_what_seen_classes_do(root, programs):
     missing = {}
-    for path in sorted((root / "datasets" / "splits").glob("*.yaml")):
-        entries = load_classes(root / "datasets" / "classes" / f"{path.stem.split('_')[0]}.csv")
+    for name, entry in load_params(root / "params.yaml").splits.items():
+        path = root / "datasets" / "splits" / f"{name}.yaml"
+        entries = load_classes(root / "datasets" / "classes" / f"{entry.dataset}.csv")
         split = load_split(path, len(entries), 0)
         parts = [{_part(step.do) for step in programs[entry.name]} for entry in entries]
         known = set().union(*(parts[label] for label in split.seen))
