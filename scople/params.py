@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from scople.errors import ScopleError
+from scople.seeding import derive
 
 TEXT_LAYERS = {"minilm": 6, "clip": 12}
 """Layers of each text encoder, so that a `layer_depth` beyond them is refused before any work."""
@@ -154,10 +155,12 @@ class Params:
 
     profile: str
     seed: int = at_least(0)
+    seeds: list[int]
     method: Method
     datasets: dict[str, RawFolder]
     splits: dict[str, SplitEntry]
     variants: dict[str, dict[str, Any]]
+    ablations: dict[str, dict[str, Any]]
     demo: Demo
     machine: Machine
     profiles: dict[str, Profile]
@@ -168,18 +171,47 @@ class Params:
         return self.profiles[self.profile]
 
     def variant(self, name: str) -> Method:
-        """The method's settings with those of a variant put over them.
+        """The method's settings with those of a variant or an ablation put over them.
 
         Raises:
             ScopleError: no such variant, or it sets something that is not a setting of the method.
         """
-        if name not in self.variants:
+        changes = self.variants | self.ablations
+        if name not in changes:
             raise ScopleError(
-                f"variant '{name}' is not in params.yaml; known are {', '.join(self.variants)}: "
+                f"variant '{name}' is not in params.yaml; known are {', '.join(changes)}: "
                 "add it there or correct the name."
             )
-        settings = dataclasses.asdict(self.method) | self.variants[name]
-        return _build(Method, settings, f"variants.{name}")
+        return self.changed(changes[name], f"variant '{name}'")
+
+    def changed(self, changes: dict[str, Any], what: str) -> Method:
+        """The method's settings with a few others put over them; `what` names these in an error.
+
+        Raises:
+            ScopleError: one of them is not a setting of the method, acts before the stages that know of variants,
+                or is out of range.
+        """
+        for key in sorted(SHARED_BY_VARIANTS & changes.keys()):
+            raise ScopleError(f"{what} sets '{key}', which all variants share: set it at the top level.")
+        method = _build(Method, dataclasses.asdict(self.method) | changes, what)
+        encoder = self.scale.text_encoder
+        if method.layer_depth > TEXT_LAYERS[encoder]:
+            raise ScopleError(
+                f"layer_depth of {what} is {method.layer_depth}, but the text encoder {encoder} has "
+                f"{TEXT_LAYERS[encoder]} layers: choose 0 to {TEXT_LAYERS[encoder]}."
+            )
+        return method
+
+    def repeat_seed(self, number: int | str) -> int:
+        """Root seed of one repeat of SCoPLe's training; `number` is one of `seeds`.
+
+        Raises:
+            ScopleError: no such repeat.
+        """
+        if str(number) not in map(str, self.seeds):
+            known = ", ".join(map(str, self.seeds))
+            raise ScopleError(f"seed {number} is not one of seeds ({known}) in params.yaml: add it or correct it.")
+        return derive(self.seed, "repeat", str(number))
 
     def dataset_of(self, split: str) -> str:
         """Name of the data set that a split divides.
@@ -229,18 +261,12 @@ def _check_names(params: Params, path: str | Path) -> None:
                 f"split '{split}' in {path} names the data set '{entry.dataset}', which is not one of "
                 f"{', '.join(params.datasets)}: add it under datasets or correct the name."
             )
-    encoder = params.scale.text_encoder
-    for name, settings in params.variants.items():
-        for key in sorted(SHARED_BY_VARIANTS & settings.keys()):
-            raise ScopleError(
-                f"variants.{name} in {path} sets '{key}', which all variants share: set it at the top level."
-            )
-        depth = params.variant(name).layer_depth
-        if depth > TEXT_LAYERS[encoder]:
-            raise ScopleError(
-                f"layer_depth of variant '{name}' in {path} is {depth}, but the text encoder {encoder} has "
-                f"{TEXT_LAYERS[encoder]} layers: choose 0 to {TEXT_LAYERS[encoder]}."
-            )
+    for name in sorted(params.variants.keys() & params.ablations.keys()):
+        raise ScopleError(f"'{name}' in {path} is both a variant and an ablation: rename one of the two.")
+    for name in (*params.variants, *params.ablations):
+        params.variant(name)
+    if not params.seeds or len(set(params.seeds)) < len(params.seeds) or min(params.seeds) < 0:
+        raise ScopleError(f"seeds in {path} is {params.seeds}, but must list one or more different numbers from 0 on.")
     if params.demo.longest < params.demo.shortest:
         raise ScopleError(
             f"demo.longest in {path} is {params.demo.longest}, but must be at least demo.shortest "

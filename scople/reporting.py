@@ -1,61 +1,65 @@
-"""Metric files → the paper's tables: what the paper printed and what was measured here, in the same columns."""
+"""Metrics of every repeat → the paper's tables: what it printed and what was measured here, in the same columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
-MEASURES = {"zsl": "ZSL", "s": "S", "u": "U", "h": "H"}
+from scople.data.class_names import ClassEntry
+
+HEADINGS = {"zsl": "ZSL", "s": "S", "u": "U", "h": "H"}
 """Column suffix → the paper's heading."""
 
 METRICS = {"zsl": "zsl", "s": "seen", "u": "unseen", "h": "harmonic"}
 """Column suffix → name in the metric files."""
 
-Layout = Mapping[str, Mapping[str, Any]]
-"""One table's columns: name → `paper` (data set and split as the paper names them) and `splits` (to average)."""
+Repeats = Mapping[str, Sequence[Mapping[str, float]]]
+"""Split → the metrics of each repeat, in per cent."""
 
 
 def paper_table(
-    layout: Layout,
-    printed: pd.DataFrame,
-    measured: Mapping[str, Mapping[str, Mapping[str, float]]],
-    models: Mapping[str, str],
-    *,
-    text_backbone: str,
-    note: str,
+    layout: Mapping[str, Any], printed: pd.DataFrame, measured: Mapping[str, Repeats], *, text_backbone: str, note: str
 ) -> pd.DataFrame:
     """One table: the paper's rows, then a measured row per variant.
 
     Args:
-        layout: the columns.
+        layout: one table of `layout.yaml`: `columns`, name → `paper` (data set and split as the paper names them) and
+            `splits` (to average); `metrics`, the column suffixes; `rows`, variant → name of its row.
         printed: the paper's numbers, long: columns dataset, split, model, text_backbone, metric, value; a value is
             missing where the paper prints none.
-        measured: variant → split → metrics in per cent.
-        models: variant → name of its row.
+        measured: variant → split → metrics of each repeat. Variants without a name in the layout go by their own.
         text_backbone: name of the text encoder of the measured rows.
         note: what a reader of a measured row must know; empty where it compares with the paper.
 
     Returns:
         Columns model, text_backbone, source (paper | measured), <column>.zsl, .s, .u, .h (per cent, two decimals as
-        text, empty where there is none), note.
+        text, empty where there is none), the same with `_std` where there are several repeats, note.
     """
-    head = ["model", "text_backbone", "source"]
-    columns = [f"{column}.{suffix}" for column in layout for suffix in MEASURES]
     rows = _printed_rows(layout, printed)
     rows += [
-        {"model": models[variant], "text_backbone": text_backbone, "source": "measured", "note": note}
-        | _means(layout, metrics)
-        for variant, metrics in measured.items()
+        {
+            "model": layout["rows"].get(variant, variant),
+            "text_backbone": text_backbone,
+            "source": "measured",
+            "note": note,
+        }
+        | _measured_cells(layout, splits)
+        for variant, splits in measured.items()
     ]
-    return pd.DataFrame([{column: row.get(column, "") for column in (*head, *columns, "note")} for row in rows])
+    named = [f"{column}.{suffix}" for column in layout["columns"] for suffix in layout["metrics"]]
+    found = {column for row in rows for column in row}
+    cells = [column for name in named for column in (name, f"{name}_std") if column == name or column in found]
+    columns = ["model", "text_backbone", "source", *cells, "note"]
+    return pd.DataFrame([{column: row.get(column, "") for column in columns} for row in rows])
 
 
-def _printed_rows(layout: Layout, printed: pd.DataFrame) -> list[dict[str, str]]:
-    names = {tuple(entry["paper"]): column for column, entry in layout.items()}
-    suffixes = {heading: suffix for suffix, heading in MEASURES.items()}
+def _printed_rows(layout: Mapping[str, Any], printed: pd.DataFrame) -> list[dict[str, str]]:
+    names = {tuple(entry["paper"]): column for column, entry in layout["columns"].items()}
+    suffixes = {HEADINGS[suffix]: suffix for suffix in layout["metrics"]}
     rows: dict[tuple[str, str], dict[str, str]] = {}
-    for entry in printed.itertuples():
+    for entry in printed[printed["metric"].isin(suffixes)].itertuples():
         row = rows.setdefault(
             (entry.model, entry.text_backbone),
             {"model": entry.model, "text_backbone": entry.text_backbone, "source": "paper"},
@@ -64,19 +68,42 @@ def _printed_rows(layout: Layout, printed: pd.DataFrame) -> list[dict[str, str]]
     return list(rows.values())
 
 
-def _means(layout: Layout, metrics: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
-    """Mean over the splits of each column; empty unless every one of them was run."""
-    return {
-        f"{column}.{suffix}": two_decimals(np.mean([metrics[split][METRICS[suffix]] for split in entry["splits"]]))
-        for column, entry in layout.items()
-        if all(split in metrics for split in entry["splits"])
-        for suffix in MEASURES
-    }
+def _measured_cells(layout: Mapping[str, Any], measured: Repeats) -> dict[str, str]:
+    """Mean over the splits of each column, then over the repeats; none unless every one of the splits was run."""
+    cells = {}
+    for column, entry in layout["columns"].items():
+        if not all(split in measured for split in entry["splits"]):
+            continue
+        for suffix in layout["metrics"]:
+            repeats = zip(*(measured[split] for split in entry["splits"]), strict=True)
+            means = [{suffix: np.mean([metrics[METRICS[suffix]] for metrics in splits])} for splits in repeats]
+            cells |= {f"{column}.{name}": two_decimals(value) for name, value in over_seeds(means).items()}
+    return cells
 
 
 def two_decimals(value: float) -> str:
     """A percentage as the paper prints it; empty for a missing one."""
     return "" if np.isnan(value) else f"{value:.2f}"
+
+
+def over_seeds(repeats: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of each number over the repeats, and its sample deviation as `<name>_std` where there are several."""
+    table = pd.DataFrame(repeats)
+    summary = {name: table[name].mean() for name in table}
+    if len(repeats) > 1:
+        summary |= {f"{name}_std": table[name].std() for name in table}
+    return {name: round(float(value), 4) for name, value in summary.items()}
+
+
+def per_class_rows(
+    classes: Sequence[ClassEntry], unseen: Iterable[int], accuracies: Float[np.ndarray, " K"]
+) -> list[dict[str, Any]]:
+    """Number, name, whether unseen, and accuracy in per cent of each class of a data set, in label order."""
+    unseen = set(unseen)
+    return [
+        {"id": entry.number, "label": entry.name, "is_unseen": entry.number - 1 in unseen, "accuracy": accuracy}
+        for entry, accuracy in zip(classes, accuracies.tolist(), strict=True)
+    ]
 
 
 def flat_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

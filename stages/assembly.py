@@ -1,11 +1,15 @@
 """Settings → model: the one place where params.yaml's names become constructor arguments."""
 
+from dataclasses import asdict
+from typing import Any
+
 from scople.model.language_prompts import LanguagePrompts
 from scople.model.scople import SCoPLe
-from scople.params import Method, Profile
+from scople.params import Method, Params, Profile
 from scople.seeding import seeded, torch_generator
 from scople.text.loading import load_tower
 from scople.text.tower import TextTower
+from stages.running import device
 
 
 def build_tower(scale: Profile) -> TextTower:
@@ -46,3 +50,13 @@ def build_model(method: Method, tower: TextTower, feature_width: int, seed: int)
             temperature=method.temperature,
             learn_temperature=method.learn_temperature,
         )
+
+
+def fit_settings(params: Params, method: Method, seed: int) -> dict[str, Any]:
+    """What `scople.training.fit` is told beside the samples."""
+    return asdict(params.scale.train) | {
+        "training_query": method.training_query,
+        "text_weight": method.text_weight,
+        "seed": seed,
+        "device": device(params),
+    }

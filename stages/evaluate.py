@@ -12,6 +12,7 @@ from scople.evaluation import controls, gzsl_metrics, per_class_accuracy
 from scople.files import whole
 from scople.gating import apply_gate
 from scople.params import Params
+from scople.reporting import over_seeds, per_class_rows
 from scople.seeding import numpy_generator
 from scople.training import score
 from stages.assembly import build_model, build_tower
@@ -21,55 +22,57 @@ from stages.running import device, run
 
 def main(params: Params, split_name: str, variant: str) -> str:
     """Score every test sample against every candidate class, then let the gate choose between seen and unseen."""
-    layout, method = Layout(params.profile), params.variant(variant)
+    layout, method = Layout.of(params, variant), params.variant(variant)
     split, classes = load_featured_problem(params, split_name)
     test = load_features(TestFeatures, layout.features(split_name, "test"))
-    model = build_model(method, build_tower(params.scale), test.features.shape[2], params.seed)
-    model.load_state_dict(load_file(layout.model(split_name, variant)))
-    candidates = names_of(classes, [*split.seen, *split.unseen])
-    scores = score(model, test.features, candidates, batch_size=params.scale.evaluate.batch_size, device=device(params))
-    seen_scores, unseen_scores = np.split(scores, [len(split.seen)], axis=1)
-    threshold = json.loads(layout.gates(split_name, variant).read_text())[method.gate]["threshold"]
-    predicted = apply_gate(method.gate, seen_scores, unseen_scores, threshold)
+    tower, candidates = build_tower(params.scale), names_of(classes, [*split.seen, *split.unseen])
+    scored = {}
+    for seed in params.seeds:
+        model = build_model(method, tower, test.features.shape[2], params.repeat_seed(seed))
+        model.load_state_dict(load_file(layout.model(split_name, variant, seed)))
+        scores = score(
+            model, test.features, candidates, batch_size=params.scale.evaluate.batch_size, device=device(params)
+        )
+        seen_scores, unseen_scores = np.split(scores, [len(split.seen)], axis=1)
+        threshold = json.loads(layout.gates(split_name, variant, seed).read_text())[method.gate]["threshold"]
+        scored[seed] = seen_scores, unseen_scores, apply_gate(method.gate, seen_scores, unseen_scores, threshold)
 
     # Every score is made; from here on labels are looked at.
     is_unseen, rows = task_targets(split, test.labels)
-    metrics = gzsl_metrics(
-        unseen_scores=unseen_scores,
-        predicted_unseen=predicted.is_unseen,
-        predicted_targets=predicted.targets,
-        is_unseen=is_unseen,
-        targets=rows,
-    )
-    checks = controls(
-        seen_scores=seen_scores,
-        unseen_scores=unseen_scores,
-        backbone_scores=test.backbone_scores,
-        is_unseen=is_unseen,
-        targets=rows,
-        generator=numpy_generator(params.seed, "shuffled skeletons", split_name),
-    )
-    heading = {"split": split_name, "variant": variant}
-    accuracies = per_class_accuracy(labels_of(split, *predicted), test.labels, len(classes))
-    per_class = [
-        heading
-        | {
-            "id": entry.number,
-            "label": entry.name,
-            "is_unseen": entry.number - 1 in split.unseen,
-            "accuracy": accuracy,
-        }
-        for entry, accuracy in zip(classes, accuracies.tolist(), strict=True)
-    ]
-    details = {"controls": heading | checks, "per_class": per_class}
+    repeats, checks, per_class = [], [], []
+    for seed, (seen_scores, unseen_scores, predicted) in scored.items():
+        heading = {"split": split_name, "variant": variant, "seed": seed}
+        repeats.append(
+            gzsl_metrics(
+                unseen_scores=unseen_scores,
+                predicted_unseen=predicted.is_unseen,
+                predicted_targets=predicted.targets,
+                is_unseen=is_unseen,
+                targets=rows,
+            )
+        )
+        control = controls(
+            seen_scores=seen_scores,
+            unseen_scores=unseen_scores,
+            backbone_scores=test.backbone_scores,
+            is_unseen=is_unseen,
+            targets=rows,
+            generator=numpy_generator(params.repeat_seed(seed), "shuffled skeletons", split_name),
+        )
+        checks.append(heading | control)
+        accuracies = per_class_accuracy(labels_of(split, *predicted), test.labels, len(classes))
+        per_class += [heading | row for row in per_class_rows(classes, split.unseen, accuracies)]
+    metrics = over_seeds(repeats)
+    details = {"repeats": repeats, "controls": checks, "per_class": per_class}
     for path, document in (
-        (layout.metrics(split_name, variant), {name: round(value, 4) for name, value in metrics.items()}),
+        (layout.metrics(split_name, variant), metrics),
         (layout.evaluation(split_name, variant), details),
     ):
         with whole(path) as beside:
             beside.write_text(json.dumps(document, indent=2) + "\n")
     shown = ", ".join(f"{name} {value:.2f}" for name, value in metrics.items())
-    return f"{shown} % (chance {checks['chance']:.1f}, skeletons shuffled {checks['zsl_shuffled']:.1f})"
+    shuffled = np.mean([check["zsl_shuffled"] for check in checks])
+    return f"{shown} % (chance {100 / len(split.unseen):.1f}, skeletons shuffled {shuffled:.1f})"
 
 
 if __name__ == "__main__":

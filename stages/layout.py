@@ -8,13 +8,24 @@ from scople.data.splits import Split, load_split
 from scople.params import Params
 
 DATASETS = Path("datasets")
+FIGURE3 = ("prefix_length", "layer_depth", "joint_prompts")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Places of one profile; nothing here touches the disk."""
+    """Places of one profile; nothing here touches the disk.
+
+    What depends on a variant lies in a room: "" for the variants of the root's pipeline, "ablations" for those of
+    `ablations/dvc.yaml`, so that the tables of the one never depend on whether the other was run.
+    """
 
     profile: str
+    room: str = ""
+
+    @classmethod
+    def of(cls, params: Params, variant: str) -> "Layout":
+        """The places of a variant or ablation of `params.yaml`."""
+        return cls(params.profile, "ablations" if variant in params.ablations else "")
 
     def raw(self, folder: str) -> Path:
         """Raw archives as the data sets are distributed."""
@@ -36,25 +47,33 @@ class Layout:
         """Class list of the split's data set, beside its features."""
         return self._work / "features" / split / "classes.csv"
 
-    def model(self, split: str, variant: str) -> Path:
-        """What SCoPLe learned."""
-        return self._work / "model" / variant / f"{split}.safetensors"
+    def model(self, split: str, variant: str, seed: int | str) -> Path:
+        """What SCoPLe learned, one repeat."""
+        return self._room / "model" / variant / split / f"{seed}.safetensors"
 
-    def gates(self, split: str, variant: str) -> Path:
-        """The gates' constants, chosen on pseudo-unseen classes."""
-        return self._work / "model" / variant / f"{split}.gates.json"
+    def gates(self, split: str, variant: str, seed: int | str) -> Path:
+        """The gates' constants of one repeat, chosen on pseudo-unseen classes."""
+        return self._room / "model" / variant / split / f"{seed}.gates.json"
 
-    def history(self, kind: str, name: str) -> Path:
-        """Loss per epoch of a training, `kind` being backbone or a variant."""
-        return self._work / "history" / kind / f"{name}.csv"
+    def history(self, split: str, variant: str, seed: int | str) -> Path:
+        """Loss per epoch of one repeat."""
+        return self._room / "history" / variant / split / f"{seed}.csv"
+
+    def backbone_history(self, split: str) -> Path:
+        """Loss per epoch of the backbone."""
+        return self._work / "history" / "backbone" / f"{split}.csv"
 
     def evaluation(self, split: str, variant: str) -> Path:
-        """Per-class accuracies and controls."""
-        return self._work / "evaluation" / variant / f"{split}.json"
+        """Metrics of every repeat, per-class accuracies and controls."""
+        return self._room / "evaluation" / variant / f"{split}.json"
 
     def metrics(self, split: str, variant: str) -> Path:
         """The flat JSON of ZSL, S, U and H, in git."""
         return self._results / "metrics" / variant / f"{split}.json"
+
+    def figure3(self, setting: str) -> Path:
+        """One panel of Figure 3 as numbers."""
+        return self._room / "figure3" / f"{setting}.csv"
 
     @property
     def preflight(self) -> Path:
@@ -76,8 +95,12 @@ class Layout:
         return Path("work") / self.profile
 
     @property
+    def _room(self) -> Path:
+        return self._work / self.room
+
+    @property
     def _results(self) -> Path:
-        return Path("results") / self.profile
+        return Path("results") / self.profile / self.room
 
 
 def load_problem(params: Params, split: str) -> tuple[Split, list[ClassEntry]]:

@@ -35,8 +35,8 @@ def main(params: Params, split_name: str) -> str:
     )
     with whole(layout.backbone(split_name)) as path:
         save_file(backbone.state_dict(), path)
-    with whole(layout.history("backbone", split_name)) as path:
-        pd.DataFrame(history).to_csv(path, index=False)
+    with whole(layout.backbone_history(split_name)) as path:
+        pd.DataFrame(history).to_csv(path, index=False, lineterminator="\n")
     last = history[-1]
     learned = f"loss {last['loss']:.3f}, accuracy {last['accuracy']:.1f} %"
     return f"{len(rows)} samples of {len(split.seen)} seen classes, {learned}"

@@ -1,52 +1,70 @@
-"""Metric files of all splits → Tables 2 and 3 as the paper lays them out, per-class accuracies and controls."""
+"""Metrics of all splits and repeats → the tables as the paper lays them out, per-class accuracies and controls."""
 
 import json
+from itertools import chain
+from typing import Any
 
 import pandas as pd
 import yaml
 
+from scople.errors import ScopleError
 from scople.files import whole
 from scople.params import Params
-from scople.reporting import flat_table, paper_table
-from stages.layout import DATASETS, Layout
+from scople.reporting import flat_table, over_seeds, paper_table
+from stages.layout import DATASETS, FIGURE3, Layout
 from stages.running import run
 
 TEXT_BACKBONES = {"minilm": "all-MiniLM-L6-v2", "clip": "CLIP-ViT-B/32"}
 SYNTHETIC = "measured on synthetic recordings; not comparable with the paper's numbers"
 
 
-def main(params: Params) -> str:
-    """Gather what was measured and write the tables."""
-    layout = Layout(params.profile)
-    columns = yaml.safe_load((DATASETS / "paper_tables" / "layout.yaml").read_text(encoding="utf-8"))
+def main(params: Params, pipeline: str) -> str:
+    """Gather what a pipeline, main or ablations, measured and write its tables."""
+    layouts = yaml.safe_load((DATASETS / "paper_tables" / "layout.yaml").read_text(encoding="utf-8"))
+    if pipeline not in layouts:
+        raise ScopleError(f"pipeline '{pipeline}' has no tables; known are {', '.join(layouts)}: choose one of them.")
     note = SYNTHETIC if params.profile == "demo" else ""
-    measured = {
-        variant: {split: json.loads(layout.metrics(split, variant).read_text()) for split in params.splits}
-        for variant in params.variants
+    if pipeline == "main":
+        variants, splits = list(params.variants), list(params.splits)
+        rows = dict.fromkeys(layouts[pipeline], variants)
+    else:
+        columns = [column for layout in layouts[pipeline].values() for column in layout["columns"].values()]
+        variants, splits = list(params.ablations), list(dict.fromkeys(split for c in columns for split in c["splits"]))
+        rows = {name: list(layout["rows"]) for name, layout in layouts[pipeline].items()}
+
+    evaluations = {
+        variant: {split: _evaluation(params, split, variant) for split in splits}
+        for variant in dict.fromkeys([*variants, *chain(*rows.values())])
+    }
+    repeats = {
+        variant: {split: entry["repeats"] for split, entry in found.items()} for variant, found in evaluations.items()
     }
     tables = {
         name: paper_table(
-            columns[name],
+            layout,
             pd.read_csv(DATASETS / "paper_tables" / f"{name}.csv"),
-            measured,
-            {variant: columns["models"].get(variant, variant) for variant in params.variants},
+            {variant: repeats[variant] for variant in rows[name]},
             text_backbone=TEXT_BACKBONES[params.scale.text_encoder],
             note=note,
         )
-        for name in ("table2", "table3")
+        for name, layout in layouts[pipeline].items()
     }
-    details = [
-        json.loads(layout.evaluation(split, variant).read_text())
-        for variant in params.variants
-        for split in params.splits
-    ]
-    tables["controls"] = flat_table([entry["controls"] for entry in details]).assign(note=note)
-    tables["per_class"] = flat_table([row for entry in details for row in entry["per_class"]]).assign(note=note)
+    for name in ("controls", "per_class"):
+        details = [row for variant in variants for entry in evaluations[variant].values() for row in entry[name]]
+        tables[name] = flat_table(details).assign(note=note)
+    if pipeline == "ablations":
+        panels = [pd.read_csv(Layout(params.profile, pipeline).figure3(setting)) for setting in FIGURE3]
+        tables["figure3"] = pd.concat(panels).assign(note=note)
+    folder = Layout.of(params, variants[0]).tables
     for name, table in tables.items():
-        with whole(layout.tables / f"{name}.csv") as path:
+        with whole(folder / f"{name}.csv") as path:
             table.to_csv(path, index=False, lineterminator="\n")
-    zsl = ", ".join(f"{split} {metrics['zsl']:.1f}" for split, metrics in next(iter(measured.values())).items())
-    return f"{len(tables)} tables in {layout.tables}; ZSL {zsl}"
+    zsl = ", ".join(f"{split} {over_seeds(found)['zsl']:.1f}" for split, found in repeats[variants[0]].items())
+    return f"{len(tables)} tables in {folder}; ZSL of {variants[0]}: {zsl}"
+
+
+def _evaluation(params: Params, split: str, variant: str) -> dict[str, Any]:
+    return json.loads(Layout.of(params, variant).evaluation(split, variant).read_text())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """SCoPLe on the training part of one split's joint features, and the gates' constants on its pseudo-unseen classes."""
 
 import json
-from dataclasses import asdict
 
 import pandas as pd
 from safetensors.torch import save_file
@@ -13,28 +12,23 @@ from scople.data.splits import targets
 from scople.files import whole
 from scople.params import Params
 from scople.training import fit
-from stages.assembly import build_model, build_tower
+from stages.assembly import build_model, build_tower, fit_settings
 from stages.layout import Layout, load_featured_problem
-from stages.running import device, run
+from stages.running import run
 
 
-def main(params: Params, split_name: str, variant: str) -> str:
+def main(params: Params, split_name: str, variant: str, seed: str) -> str:
     """Train on every seen class; then once more without the pseudo-unseen ones, to calibrate the gates."""
-    layout, method = Layout(params.profile), params.variant(variant)
+    layout, method, root_seed = Layout.of(params, variant), params.variant(variant), params.repeat_seed(seed)
     split, classes = load_featured_problem(params, split_name)
     training = load_features(TrainingFeatures, layout.features(split_name, "training"))
     tower, width = build_tower(params.scale), training.features.shape[2]
-    settings = asdict(params.scale.train) | {
-        "training_query": method.training_query,
-        "text_weight": method.text_weight,
-        "seed": params.seed,
-        "device": device(params),
-    }
-    model = build_model(method, tower, width, params.seed)
+    settings = fit_settings(params, method, root_seed)
+    model = build_model(method, tower, width, root_seed)
     rows = targets(training.labels, split.seen)
     history = fit(model, training.features, rows, names_of(classes, split.seen), **settings)
     gates = calibrate_gates(
-        build_model(method, tower, width, params.seed),
+        build_model(method, tower, width, root_seed),
         training,
         split,
         lambda labels: names_of(classes, labels),
@@ -42,11 +36,11 @@ def main(params: Params, split_name: str, variant: str) -> str:
         score_batch_size=params.scale.evaluate.batch_size,
         **settings,
     )
-    with whole(layout.model(split_name, variant)) as path:
+    with whole(layout.model(split_name, variant, seed)) as path:
         save_file({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, path)
-    with whole(layout.gates(split_name, variant)) as path:
+    with whole(layout.gates(split_name, variant, seed)) as path:
         path.write_text(json.dumps(gates) + "\n")
-    with whole(layout.history(variant, split_name)) as path:
+    with whole(layout.history(split_name, variant, seed)) as path:
         pd.DataFrame(history).to_csv(path, index=False, lineterminator="\n")
     return (
         f"loss {history[0]['loss']:.3f} to {history[-1]['loss']:.3f} over {len(rows)} samples of "

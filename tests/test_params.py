@@ -53,12 +53,16 @@ def test_profiles_have_the_same_keys(document):
         ({"temperature": 0}, ["temperature", "at least 0.01"]),
         ({"layer_depth": 7}, ["layer_depth", "7", "minilm", "6 layers"]),
         ({"alpha": float("inf")}, ["alpha", "inf", "finite"]),
-        ({"variants": {"x": {"body_choice": "ctr"}}}, ["variants.x", "body_choice", "share"]),
+        ({"variants": {"x": {"body_choice": "ctr"}}}, ["variant 'x'", "body_choice", "share"]),
+        ({"ablations": {"scople": {}}}, ["scople", "both a variant and an ablation"]),
+        ({"ablations": {"deep": {"layer_depth": 9}}}, ["layer_depth", "deep", "9", "6 layers"]),
+        ({"seeds": []}, ["seeds", "[]", "one or more"]),
+        ({"seeds": [1, 1]}, ["seeds", "[1, 1]", "different"]),
         ({"temperature": float("nan")}, ["temperature", "nan"]),
         ({"gate": "fuzzy"}, ["gate", "fuzzy", "entropy"]),
         ({"profile": "lab"}, ["profile", "lab", "demo"]),
         ({"splits": {"x": {"dataset": "kinetics"}}}, ["kinetics", "ntu60"]),
-        ({"variants": {"x": {"layer_dept": 1}}}, ["variants.x", "layer_dept"]),
+        ({"variants": {"x": {"layer_dept": 1}}}, ["variant 'x'", "layer_dept"]),
         ({"method": {}}, ["method", "not known"]),
         ({"machine": 3}, ["machine", "group"]),
     ],
@@ -104,3 +108,13 @@ def test_unreadable_file(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [1")
     with pytest.raises(ScopleError, match="can not be read"):
         load_params(tmp_path / "broken.yaml")
+
+
+def test_repeats_have_seeds_of_their_own(root):
+    params = load_params(root / "params.yaml")
+    several = dataclasses.replace(params, seeds=[1, 2, 3])
+    assert len({several.repeat_seed(number) for number in several.seeds}) == 3
+    assert several.repeat_seed("1") == params.repeat_seed(1)
+    assert dataclasses.replace(params, seed=params.seed + 1).repeat_seed(1) != params.repeat_seed(1)
+    with pytest.raises(ScopleError, match="seed 2 is not one of seeds"):
+        params.repeat_seed(2)

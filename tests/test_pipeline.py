@@ -64,7 +64,10 @@ def has_code(path):
     return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body)
 
 
-STAGES = ["demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "tables", "shortcut"]
+STAGES = [
+    *("demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "tables"),
+    *("ablation_train", "ablation_evaluate", "ablation_tables", "figure3", "shortcut"),
+]
 
 
 def test_every_stage_is_known(root):
@@ -84,23 +87,25 @@ def test_code_dependencies_are_the_import_closure(root, name):
 
 
 def settings_read(root, module):
-    """Parameters that a stage's script, and `stages.assembly` if it loads that, read; named as in dvc.yaml."""
-    files = [module_file(root, module)]
-    if "stages/assembly.py" in closure(root, module):
-        files.append(root / "stages" / "assembly.py")
+    """Parameters that a stage's script and what it takes from `stages.assembly` read; named as in dvc.yaml."""
+    script = module_file(root, module).read_text()
+    assembly = (root / "stages" / "assembly.py").read_text()
+    parts = [ast.get_source_segment(assembly, node) for node in ast.parse(assembly).body if hasattr(node, "name")]
+    texts = [script, *(part for part in parts if re.match(r"def (\w+)", part).group(1) in script)]
     read = set()
-    for path in files:
-        for chain in re.findall(r"(?<!\w\.)\b(?:params|method|scale)(?:\.\w+)+", path.read_text()):
-            head, *rest = chain.split(".")
-            if head == "params" and rest[0] in ("method", "scale"):
-                head, *rest = rest
-            if not rest:  # the whole group, handed on; its members are read in the same file
-                continue
-            if head == "scale":
-                read.add("profiles.${profile}." + rest[0])
-            elif rest[0] not in ("yaml", "machine", "variant", "dataset_of", "scale", "datasets", "splits", "variants"):
-                read.add(rest[0])
-    return read
+    for chain in re.findall(r"(?<!\w\.)\b(?:params|method|scale)(?:\.\w+)+", "\n".join(texts)):
+        head, *rest = chain.split(".")
+        if head == "params" and rest[0] in ("method", "scale"):
+            head, *rest = rest
+        if not rest:  # the whole group, handed on; its members are read in the same text
+            continue
+        if head == "scale":
+            read.add("profiles.${profile}." + rest[0])
+        elif rest[0] == "repeat_seed":
+            read.add("seed")
+        elif rest[0] not in ("machine", "variant", "changed", "dataset_of", "datasets", "splits", "variants"):
+            read.add(rest[0])
+    return read - {"yaml"}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -111,7 +116,15 @@ def test_every_setting_that_a_stage_reads_is_declared(root, name):
     read = settings_read(root, module)
     assert read, "a stage that reads nothing means that this test looks in the wrong place"
     assert {key for key in read if not any(key == d or d.startswith(f"{key}.") for d in declared)} == set()
-    top = {key for key in declared if "." not in key} - {"profile", "seed", "splits", "variants", "datasets", "demo"}
+    top = {key for key in declared if "." not in key} - {
+        "profile",
+        "seed",
+        "splits",
+        "variants",
+        "ablations",
+        "datasets",
+        "demo",
+    }
     assert top <= read, "declared but not read"
 
 

@@ -16,7 +16,7 @@ from scople.data.class_names import load_classes
 from scople.data.splits import load_split, partition
 from scople.demo import load_programs, write_ntu_archives
 from scople.params import load_params
-from stages import evaluate, features, parse, preflight, pretrain, shortcut, tables, train
+from stages import evaluate, features, figure3, parse, preflight, pretrain, shortcut, tables, train
 
 CLASSES = ["drink water", "kicking something", "jump up", "sitting down", "hand waving", "pickup", "clapping", "salute"]
 SCALE = {
@@ -29,6 +29,7 @@ SCALE = {
     "evaluate": {"batch_size": 16},
 }
 SPLIT = "tiny_6_2"
+FIRST = "ntu60_55_5"
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +70,25 @@ def workplace(root, tmp_path_factory):
     return place
 
 
-def run_chain():
-    params = load_params()
+def extract_features(params):
     preflight.main(params)
     parse.main(params, "tiny")
     pretrain.main(params, SPLIT)
     features.main(params, SPLIT)
-    for variant in params.variants:
-        train.main(params, SPLIT, variant)
+
+
+def train_and_evaluate(params, variants):
+    for variant in variants:
+        for seed in params.seeds:
+            train.main(params, SPLIT, variant, str(seed))
         evaluate.main(params, SPLIT, variant)
-    return tables.main(params)
+
+
+def run_chain():
+    params = load_params()
+    extract_features(params)
+    train_and_evaluate(params, params.variants)
+    return tables.main(params, "main")
 
 
 def contents(folder):
@@ -122,7 +132,7 @@ def test_no_unseen_class_and_no_test_subject_reaches_a_training(inside):
     def trained():
         pretrain.main(params, SPLIT)
         features.main(params, SPLIT)
-        train.main(params, SPLIT, "scople")
+        train.main(params, SPLIT, "scople", "1")
         test_part = (inside / f"work/demo/features/{SPLIT}/test.safetensors").read_bytes()
         trained = contents(inside / "work/demo/model") | contents(inside / "work/demo/backbone")
         return trained, test_part
@@ -145,16 +155,49 @@ def test_no_unseen_class_and_no_test_subject_reaches_a_training(inside):
 
 def test_shortcut_compares_both_queries(inside):
     params = load_params()
-    preflight.main(params)
-    parse.main(params, "tiny")
-    pretrain.main(params, SPLIT)
-    features.main(params, SPLIT)
+    extract_features(params)
     shortcut.main(params, SPLIT)
     table = pd.read_csv(inside / f"results/demo/diagnostics/shortcut_{SPLIT}.csv")
     assert table["training_query"].tolist() == ["candidate", "candidate", "own", "own"]
     assert table["skeletons"].tolist() == ["true", "shuffled"] * 2
     assert table["knowing_nothing"].tolist() == [1.79, 1.79, 2.77, 2.77]  # ln 6 classes, ln 16 samples of a batch
     assert table["zsl_chance"].tolist() == [50.0] * 4
+
+
+@pytest.mark.slow
+def test_ablations_of_two_repeats(inside):
+    change(inside, "params.yaml", "seeds:\n- 1\n", "seeds:\n- 1\n- 2\n")
+    path = inside / "datasets/paper_tables/layout.yaml"
+    pipelines = yaml.safe_load(path.read_text())
+    for layout in pipelines["ablations"].values():
+        layout["columns"] = {"tiny": {"paper": layout["columns"][FIRST]["paper"], "splits": [SPLIT]}}
+    path.write_text(yaml.safe_dump(pipelines, sort_keys=False))
+    for name in ("table1", "table4"):
+        printed = pd.read_csv(inside / f"datasets/paper_tables/{name}.csv")
+        printed[(printed["dataset"] == "NTU-60") & (printed["split"] == "55/5")].to_csv(
+            inside / f"datasets/paper_tables/{name}.csv", index=False
+        )
+    params = load_params()
+    extract_features(params)
+    train_and_evaluate(params, [*params.variants, *params.ablations])
+    for setting in ("prefix_length", "layer_depth", "joint_prompts"):
+        figure3.main(params, SPLIT, setting)
+    tables.main(params, "ablations")
+    folder = inside / "results/demo/ablations/tables"
+    table = pd.read_csv(folder / "table4.csv").query("source == 'measured'")
+    assert len(table) == 6
+    assert table[["tiny.zsl", "tiny.h", "tiny.zsl_std", "tiny.h_std"]].notna().all(axis=None)
+    metrics = json.loads((inside / f"results/demo/metrics/scople/{SPLIT}.json").read_text())
+    assert table.set_index("model").loc["SCoPLe (full)", "tiny.zsl_std"] == round(metrics["zsl_std"], 2)
+    panels = pd.read_csv(folder / "figure3.csv").groupby("setting")["value"].apply(list).to_dict()
+    assert panels == {
+        name: list(range(n)) for name, n in (("joint_prompts", 8), ("layer_depth", 7), ("prefix_length", 8))
+    }
+    # The value that params.yaml has anyway is the full model of Table 4.
+    figure = pd.read_csv(folder / "figure3.csv").set_index(["setting", "value"])
+    for setting in ("prefix_length", "layer_depth", "joint_prompts"):
+        value = getattr(params.method, setting)
+        assert figure.loc[(setting, value), "zsl"] == round(metrics["zsl"], 2)
 
 
 def call(place, *words):

@@ -1,0 +1,58 @@
+"""One panel of the paper's Figure 3: ZSL of a split against prefix_length, layer_depth or joint_prompts, 0 to 7."""
+
+from scople.data.class_names import names_of
+from scople.data.joint_features import TestFeatures, TrainingFeatures, load_features
+from scople.data.splits import targets, task_targets
+from scople.evaluation import zsl_accuracy
+from scople.files import whole
+from scople.params import TEXT_LAYERS, Params
+from scople.reporting import flat_table, over_seeds
+from scople.training import fit, score
+from stages.assembly import build_model, build_tower, fit_settings
+from stages.layout import Layout, load_featured_problem
+from stages.running import device, run
+
+
+def main(params: Params, split_name: str, setting: str) -> str:
+    """Train once for each value and seed, all else as in `params.yaml`; the encoder's layers bound `layer_depth`."""
+    layout, scale = Layout(params.profile, "ablations"), params.scale
+    split, classes = load_featured_problem(params, split_name)
+    training = load_features(TrainingFeatures, layout.features(split_name, "training"))
+    tower, rows = build_tower(scale), targets(training.labels, split.seen)
+    largest = min(7, TEXT_LAYERS[scale.text_encoder]) if setting == "layer_depth" else 7
+    scored = {}
+    for value in range(largest + 1):
+        method = params.changed({setting: value}, f"{setting} {value} of Figure 3")
+        for seed in params.seeds:
+            root_seed = params.repeat_seed(seed)
+            model = build_model(method, tower, training.features.shape[2], root_seed)
+            fit(
+                model,
+                training.features,
+                rows,
+                names_of(classes, split.seen),
+                **fit_settings(params, method, root_seed),
+            )
+            # Opened only now: no training of this stage can have seen it.
+            test = load_features(TestFeatures, layout.features(split_name, "test"))
+            scored[value, seed] = score(
+                model,
+                test.features,
+                names_of(classes, split.unseen),
+                batch_size=scale.evaluate.batch_size,
+                device=device(params),
+            )
+
+    # Every score is made; from here on labels are looked at.
+    is_unseen, test_rows = task_targets(split, test.labels)
+    points = []
+    for value in range(largest + 1):
+        repeats = [{"zsl": zsl_accuracy(scored[value, seed][is_unseen], test_rows[is_unseen])} for seed in params.seeds]
+        points.append({"split": split_name, "setting": setting, "value": value} | over_seeds(repeats))
+    with whole(layout.figure3(setting)) as path:
+        flat_table(points).to_csv(path, index=False, lineterminator="\n")
+    return f"ZSL for {setting} 0 to {largest}: " + ", ".join(f"{point['zsl']:.1f}" for point in points)
+
+
+if __name__ == "__main__":
+    run(main)
