@@ -8,10 +8,17 @@ export GOMP_SPINCOUNT ?= 10000
 # Stages call `python`; it has to be the environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test slow check format setup clean
+.PHONY: repro ablations verify test slow check format setup clean
 
 repro: $(READY)  ## set up and run the whole pipeline of the profile in params.yaml
 	dvc repro
+
+ablations: $(READY)  ## Tables 1 and 4, Figure 3 and the diagnostics on top of it
+	dvc repro ablations/dvc.yaml
+
+verify: $(READY)  ## run everything again, nothing from a cache, and compare with what is committed
+	dvc repro --all-pipelines --force --no-run-cache
+	python -m stages.verify check
 
 test: $(READY)  ## set up and run the fast tests
 	pytest -q

@@ -128,6 +128,21 @@ def test_every_setting_that_a_stage_reads_is_declared(root, name):
     assert top <= read, "declared but not read"
 
 
+def test_what_is_made_goes_to_the_remote_of_its_profile_or_nowhere(root):
+    """Licensed recordings, and what derives from them, can reach no other remote; nothing of them is in a lock."""
+    for name, stage in stage_entries(root).items():
+        for out in stage.get("outs", []):
+            ((path, flags),) = out.items()
+            in_git = flags.get("cache") is False
+            assert in_git or flags == {"remote": "demo" if name == "demo" else "${profile}"}, (name, path)
+            assert not in_git or path.startswith("results/")
+    ignored = (root / ".gitignore").read_text().split()
+    assert {"/data/raw/", "/work/"} <= set(ignored)
+    locks = [path.read_text() for path in root.glob("**/dvc.lock") if ".venv" not in path.parts]
+    assert len(locks) >= 2
+    assert not any(re.search(r"(data/raw|work)/paper", text) for text in locks)
+
+
 def test_readme_names_functions_and_tests_that_exist(root):
     table = (root / "README.md").read_text().split("## How to read the code")[1].split("\n## ")[0]
     names = re.findall(r"`(scople(?:\.\w+)+)`", table)

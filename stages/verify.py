@@ -1,0 +1,109 @@
+"""Did a forced re-run give what is committed? To the byte on the machine type that made it, within bounds elsewhere.
+
+`make verify` re-runs everything and calls `check`; `record` writes down the machine beside results about to be committed.
+"""
+
+import json
+import platform
+import subprocess
+from pathlib import Path
+
+import torch
+
+from scople.errors import ScopleError
+from scople.files import whole
+from scople.params import Params
+from stages.running import device, run
+
+TRACKED = ("dvc.lock", "datasets/demo/dvc.lock", "ablations/dvc.lock", "results")
+SINGLE, MEAN = 15.0, 3.0
+"""Bounds in percentage points where rounding differs: of any one number, and of the mean difference of a metric."""
+
+
+def main(params: Params, verb: str) -> str:
+    """Compare the working tree with the last commit, or record the machine."""
+    path = Path("results") / params.profile / "machine.json"
+    here = machine(params)
+    if verb == "record":
+        with whole(path) as beside:
+            beside.write_text(json.dumps(here, indent=2) + "\n")
+        return f"{path} names this machine: {', '.join(here.values())}"
+    if verb != "check":
+        raise ScopleError(f"verify was asked to '{verb}', but knows check and record: choose one of them.")
+    if not path.exists():
+        raise ScopleError(f"{path} is missing, so nobody knows which machine made the results: restore it from git.")
+    there = json.loads(path.read_text())
+    changed = [line[3:] for line in git("status", "--porcelain", "--", *TRACKED).splitlines()]
+    if not changed:
+        return f"compared bytes: {', '.join(TRACKED)} are identical to the last commit"
+    if here == there:
+        raise ScopleError(
+            f"{len(changed)} files differ from the last commit on the machine type that made them, {changed[0]} first: "
+            "see `git diff` and commit what the code now gives, or mend what is not deterministic."
+        )
+    differing = ", ".join(
+        f"{key} {there.get(key)} there, {here[key]} here" for key in here if here[key] != there.get(key)
+    )
+    worst, mean, numbers = metric_differences(changed)
+    if worst > SINGLE or mean > MEAN:
+        raise ScopleError(
+            f"the metrics differ by up to {worst:.1f} points and by {mean:.1f} in the mean, more than the {SINGLE:g} and "
+            f"{MEAN:g} that another machine ({differing}) explains: look for the cause in `dvc metrics diff`."
+        )
+    return (
+        f"compared metrics, not bytes, as the machine is another one ({differing}): {numbers} numbers differ by at most "
+        f"{worst:.1f} points (bound {SINGLE:g}), in the mean by {mean:.1f} (bound {MEAN:g})"
+    )
+
+
+def machine(params: Params) -> dict[str, str]:
+    """What decides the rounding of floating-point numbers."""
+    where = device(params)
+    cpu = next(
+        (line.split(":")[1].strip() for line in _cpu_lines() if line.startswith("model name")), platform.processor()
+    )
+    return {
+        "device": cpu if where.type == "cpu" else torch.cuda.get_device_name(where),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+        "threads": str(params.machine.threads),
+    }
+
+
+def _cpu_lines() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def metric_differences(changed: list[str]) -> tuple[float, float, int]:
+    """Largest difference of one number, largest mean difference of one metric, and how many numbers were compared.
+
+    Raises:
+        ScopleError: a metric file is new, or has other metrics than the committed one.
+    """
+    differences: dict[str, list[float]] = {}
+    for name in (name for name in changed if "/metrics/" in name):
+        now, committed = json.loads(Path(name).read_text()), json.loads(git("show", f"HEAD:{name}"))
+        if now.keys() != committed.keys():
+            raise ScopleError(f"{name} has other metrics than the committed one: commit it, or restore it from git.")
+        for metric in now:
+            differences.setdefault(metric, []).append(now[metric] - committed[metric])
+    values = [abs(value) for row in differences.values() for value in row]
+    means = [abs(sum(row) / len(row)) for row in differences.values()]
+    return max(values, default=0.0), max(means, default=0.0), len(values)
+
+
+def git(*words: str) -> str:
+    """What a git command prints.
+
+    Raises:
+        ScopleError: it failed, for instance outside of a repository.
+    """
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ScopleError(f"`git {' '.join(words)}` failed ({done.stderr.strip().splitlines()[-1]}): mend that first.")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    run(main)
