@@ -1,6 +1,6 @@
 """Did a forced re-run give what is committed? To the byte on the machine type that made it, within bounds elsewhere.
 
-`make verify` re-runs everything and calls `check`; `record` writes down the machine beside results about to be committed.
+`make verify` re-runs everything and calls `check`; `record` writes the machine down beside results to be committed.
 """
 
 import json
