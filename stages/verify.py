@@ -47,12 +47,12 @@ def main(params: Params, verb: str) -> str:
     worst, mean, numbers = metric_differences(changed)
     if worst > SINGLE or mean > MEAN:
         raise ScopleError(
-            f"the metrics differ by up to {worst:.1f} points and by {mean:.1f} in the mean, more than the {SINGLE:g} and "
-            f"{MEAN:g} that another machine ({differing}) explains: look for the cause in `dvc metrics diff`."
+            f"the metrics differ by up to {worst:.1f} points and by {mean:.1f} in the mean, more than the {SINGLE:g} "
+            f"and {MEAN:g} that another machine ({differing}) explains: look for the cause in `dvc metrics diff`."
         )
     return (
-        f"compared metrics, not bytes, as the machine is another one ({differing}): {numbers} numbers differ by at most "
-        f"{worst:.1f} points (bound {SINGLE:g}), in the mean by {mean:.1f} (bound {MEAN:g})"
+        f"compared metrics, not bytes, as the machine is another one ({differing}): {numbers} numbers differ by at "
+        f"most {worst:.1f} points (bound {SINGLE:g}), in the mean by {mean:.1f} (bound {MEAN:g})"
     )
 
 

@@ -1,4 +1,4 @@
-"""The repository under DVC itself, at a tiny scale: what re-runs, what repeats to the byte, what a remote brings back."""
+"""The repository under DVC itself, at a tiny scale: what re-runs, what repeats, what a remote brings back."""
 
 import json
 import os
@@ -22,9 +22,6 @@ SCALE = {
     "pretrain": {"width": 4, "epochs": 1, "batch_size": 32, "learning_rate": 0.1, "milestones": []},
     "train": {"epochs": 1, "batch_size": 64, "learning_rate": 0.003},
 }
-PER_SPLIT = ["pretrain@{}", "features@{}", *(f"{s}@{{}}-{v}{r}" for s, r in (("train", "-1"), ("evaluate", "")) for v in ("scople", "no_prompts"))]  # fmt: skip
-
-
 AUTHOR = {f"GIT_{who}_{what}": f"{who}@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
