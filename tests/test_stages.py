@@ -105,7 +105,7 @@ def inside(workplace, tmp_path, monkeypatch):
 
 
 def test_whole_chain_repeats_to_the_byte(inside):
-    assert "ZSL tiny_6_2" in run_chain()
+    assert "ZSL of scople: tiny_6_2" in run_chain()
     first = contents(inside / "work") | contents(inside / "results")
     shutil.rmtree(inside / "work")
     shutil.rmtree(inside / "results")
