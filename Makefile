@@ -8,10 +8,13 @@ export GOMP_SPINCOUNT ?= 10000
 # Stages call `python`; it has to be the environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro ablations verify test slow check format setup clean
+.PHONY: repro doctor ablations verify test slow check format setup clean
 
 repro: $(READY)  ## set up and run the whole pipeline of the profile in params.yaml
 	dvc repro
+
+doctor: $(READY)  ## check archives, weights, device, memory, disk and versions before a long run
+	@python -m stages.doctor
 
 ablations: $(READY)  ## Tables 1 and 4, Figure 3 and the diagnostics on top of it
 	dvc repro ablations/dvc.yaml

@@ -22,7 +22,8 @@ from scople.data.corpus import Corpus
 from scople.data.datasets import DataSet, parse
 from scople.data.ntu import parse_skeleton
 from scople.data.skeletons import choose_by_energy, normalise
-from tests.data import raw_files, reference_parser
+from tests import raw_files
+from tests.data import reference_parser
 
 FRAMES = 300
 NTU120 = 114_480

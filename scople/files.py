@@ -1,5 +1,6 @@
-"""Outputs appear whole or not at all."""
+"""Outputs appear whole or not at all; the digest of a file."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -26,6 +27,12 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     if path.is_dir():
         shutil.rmtree(path)
     os.replace(beside, path)
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Digest of a file's content in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _remove(path: Path) -> None:

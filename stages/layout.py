@@ -31,6 +31,10 @@ class Layout:
         """Raw archives as the data sets are distributed."""
         return Path("data/raw") / self.profile / folder
 
+    def is_synthetic(self, folder: str) -> bool:
+        """Does the demo stage write what lies in this raw folder?"""
+        return self.profile == "demo" and folder in ("ntu", "pku")
+
     def corpus(self, dataset: str) -> Path:
         """Packed sequences of a data set."""
         return self._work / "corpus" / dataset

@@ -70,8 +70,25 @@ STAGES = [
 ]
 
 
+VERBS = {"doctor"}
+"""Scripts in stages/ that a person calls and no pipeline."""
+
+
 def test_every_stage_is_known(root):
     assert sorted(stage_entries(root)) == sorted(STAGES)
+
+
+def test_every_script_is_a_stage_or_a_verb(root):
+    scripts = {path.stem for path in (root / "stages").glob("*.py") if "__main__" in path.read_text()}
+    assert scripts == {*STAGES, *VERBS}
+    makefile = (root / "Makefile").read_text()
+    for verb in VERBS:
+        assert re.search(rf"^{verb}: .*\n\t@?python -m stages\.{verb}$", makefile, re.MULTILINE), verb
+
+
+def test_preflight_depends_on_every_description_that_params_names(root):
+    named = yaml.safe_load((root / "params.yaml").read_text())["datasets"]
+    assert {f"datasets/{name}.yaml" for name in named} <= set(stage_entries(root)["preflight"]["deps"])
 
 
 @pytest.mark.parametrize("name", STAGES)

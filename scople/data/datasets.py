@@ -5,6 +5,7 @@
     archives: [nturgbd_skeletons_s001_to_s017.zip]  # in the raw folder; zips, or folders unpacked from them
     train_subjects: [1, 2, 4]                       # performers; all others are test subjects
     missing: ntu_missing.txt                        # optional: names to leave out, one a line
+    expected: {recordings: 56880, missing: 302}     # optional: what the archives hold as distributed, see `Expected`
 
     format: pku-mmd
     classes: classes/pku.csv
@@ -36,6 +37,21 @@ from scople.progress import progress
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What the archives of a data set hold as distributed.
+
+    Attributes:
+        recordings: their number; of PKU-MMD videos.
+        missing: how many of them the missing list names.
+        gigabytes: size of the archives together.
+    """
+
+    recordings: int
+    missing: int = 0
+    gigabytes: float = 0.0
+
+
+@dataclass(frozen=True)
 class DataSet:
     """A data set, described.
 
@@ -43,11 +59,13 @@ class DataSet:
         name: of its yaml file.
         classes: by label, from 0.
         recordings: the raw format and where it lies.
+        expected: None where nobody has said; parsing does not ask for it.
     """
 
     name: str
     classes: list[ClassEntry]
     recordings: NtuSkeletons | PkuVideos
+    expected: Expected | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> "DataSet":
@@ -77,9 +95,10 @@ class DataSet:
             )
         else:
             raise ScopleError(f"format '{raw_format}' in {path} is neither ntu-skeleton nor pku-mmd: correct it.")
+        expected = entries.expected() if "expected" in entries.left else None
         if entries.left:
             raise ScopleError(f"{path} has the unknown key '{next(iter(entries.left))}': take it out.")
-        return cls(path.stem, classes, recordings)
+        return cls(path.stem, classes, recordings, expected)
 
     @property
     def archive_names(self) -> list[str]:
@@ -187,6 +206,20 @@ class _Entries:
             allowed = " or ".join(map(str, choices))
             raise ScopleError(f"'{key}' in {self.path} is {value!r} and must be {allowed}: correct it.")
         return value
+
+    def expected(self) -> Expected:
+        value = self._take("expected")
+        kinds = {"recordings": (int,), "missing": (int,), "gigabytes": (int, float)}
+        if not (
+            isinstance(value, dict)
+            and "recordings" in value
+            and all(type(number) in kinds.get(key, ()) and number >= 0 for key, number in value.items())
+        ):
+            raise ScopleError(
+                f"'expected' in {self.path} is {value!r} and must be numbers such as "
+                "{recordings: 56880, missing: 302, gigabytes: 5.8}: correct it."
+            )
+        return Expected(**value)
 
     def _take(self, key: str) -> object:
         if key not in self.left:

@@ -26,6 +26,7 @@ class Plan:
 
     Attributes:
         members: number of files found; what `max_broken` is a fraction of.
+        recordings: number of recordings that `tasks` read.
         notes: on the members that are no recordings.
         counts: members left out on purpose, by reason.
         tasks: in the order of the samples' names.
@@ -33,6 +34,7 @@ class Plan:
     """
 
     members: int
+    recordings: int
     notes: list[Note]
     counts: dict[str, int]
     tasks: list[Any]
@@ -81,7 +83,7 @@ class NtuSkeletons:
         members = [chosen[stem] for stem in sorted(chosen)]
         tasks = [members[start : start + TASK_SIZE] for start in range(0, len(members), TASK_SIZE)]
         read = partial(_read_skeletons, body_choice=body_choice, train_subjects=self.train_subjects)
-        return Plan(len(found), notes, counts, tasks, read)
+        return Plan(len(found), len(members), notes, counts, tasks, read)
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class PkuVideos:
             else:
                 tasks.append((member, labels[video], is_training[video]))
         read = partial(_read_video, classes=classes, first_frame=self.first_frame)
-        return Plan(sum(map(len, found)), notes, {}, tasks, read)
+        return Plan(sum(map(len, found)), len(tasks), notes, {}, tasks, read)
 
 
 def _by_video(members: list[Member], notes: list[Note]) -> dict[str, Member]:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +10,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from scople.errors import ScopleError
+from scople.files import sha256
 from scople.text.torchvision_operators import declare_torchvision_operators
 from scople.text.tower import TextTower, Tokens, attention
+
+SHA256 = "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"
+"""Digest of OpenAI's ViT-B-32.pt, as it stands in its address."""
+
+DOWNLOADED = Path("~/.cache/clip/ViT-B-32.pt")
+"""Where open_clip keeps what it downloads for "openai"."""
 
 
 class ClipTower(TextTower):
@@ -94,3 +102,24 @@ class ClipTower(TextTower):
         """Final layer norm and projection of each text's end token, eq. 10."""
         ends = torch.cat([texts[:, -1] for texts in tokens.split(states)[1:]])
         return self.final_norm(ends[tokens.rank]) @ self.projection
+
+
+def find_weights(weights: str | os.PathLike = "openai") -> Path:
+    """The file of OpenAI's weights, found and its digest checked; nothing is loaded or downloaded.
+
+    Raises:
+        ScopleError: the file is not there, or is not the published one.
+    """
+    path = (DOWNLOADED if weights == "openai" else Path(weights)).expanduser()
+    try:
+        digest = sha256(path)
+    except OSError as error:
+        raise ScopleError(
+            f"The CLIP weights {path} cannot be read ({error.strerror}); run once online with text_weights openai, or "
+            "put OpenAI's ViT-B-32.pt anywhere and give its path as text_weights."
+        ) from error
+    if digest != SHA256:
+        raise ScopleError(
+            f"The CLIP weights {path} have the SHA-256 {digest} and not {SHA256}; get OpenAI's ViT-B-32.pt again."
+        )
+    return path

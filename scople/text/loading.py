@@ -1,8 +1,9 @@
 """Text towers by name."""
 
+from pathlib import Path
+
 from scople.errors import ScopleError
-from scople.text.clip import ClipTower
-from scople.text.minilm import MiniLmTower
+from scople.text import clip, minilm
 from scople.text.tower import TextTower
 
 
@@ -18,7 +19,16 @@ def load_tower(text_encoder: str, weights: str) -> TextTower:
         ScopleError: unknown name, or weights that are missing or not the published ones.
     """
     if text_encoder == "clip":
-        return ClipTower.pretrained(weights)
+        return clip.ClipTower.pretrained(weights)
     if text_encoder != "minilm":
         raise ScopleError(f"text_encoder is '{text_encoder}', but must be clip or minilm: choose one.")
-    return MiniLmTower.pretrained(weights)
+    return minilm.MiniLmTower.pretrained(weights)
+
+
+def find_weights(text_encoder: str, weights: str) -> Path:
+    """The file that `load_tower` would read, found and its digest checked; nothing is loaded or downloaded.
+
+    Raises:
+        ScopleError: it is not there, or not the published one.
+    """
+    return {"clip": clip, "minilm": minilm}[text_encoder].find_weights(weights)

