@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from tabulate import SEPARATING_LINE, tabulate
 
 HEADINGS = {"zsl": "ZSL", "seen": "S", "unseen": "U", "harmonic": "H"}
 """Name in the metric files → the paper's heading, in the paper's order."""
@@ -57,26 +58,15 @@ def readable(table: pd.DataFrame, first: str, second: str, *, comparable: bool) 
         second: name of the second run.
         comparable: whether the runs may be held against the paper; otherwise the difference to it is left out.
     """
-    number, signed = "{:.2f}".format, "{:+.2f}".format
-    shown = pd.DataFrame(
-        {
-            "metric": table["metric"],
-            "split": table["split"],
-            f"A: {first}": table["first"].map(number),
-            f"B: {second}": table["second"].map(number),
-            "B - A": table["difference"].map(signed),
-            "paper": table["paper"].map(number, na_action="ignore").fillna("-"),
-        }
+    names = {"first": f"A: {first}", "second": f"B: {second}", "difference": "B - A", "to_paper": "B - paper"}
+    shown = table if comparable else table.drop(columns="to_paper")
+    lines = []
+    for _, block in shown.astype(object).where(shown.notna(), None).groupby("metric", sort=False):
+        lines += [SEPARATING_LINE, *block.to_numpy().tolist()]
+    return tabulate(
+        lines[1:],
+        headers=[names.get(column, column) for column in shown],
+        tablefmt="simple",
+        floatfmt=["", "", *("+.2f" if column in ("difference", "to_paper") else ".2f" for column in shown.columns[2:])],
+        missingval="-",
     )
-    if comparable:
-        shown["B - paper"] = table["to_paper"].map(signed, na_action="ignore").fillna("-")
-    widths = {column: max(map(len, [column, *shown[column]])) for column in shown}
-    lines = ["  ".join(_cell(column, column, width) for column, width in widths.items())]
-    for _, block in shown.groupby("metric", sort=False):
-        lines.append("")
-        lines += ["  ".join(_cell(row[c], c, width) for c, width in widths.items()) for _, row in block.iterrows()]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _cell(text: str, column: str, width: int) -> str:
-    return text.ljust(width) if column in ("metric", "split") else text.rjust(width)
