@@ -4,9 +4,11 @@ Nothing is scored here and no score depends on it: the true class of a sample de
 """
 
 import numpy as np
+import pandas as pd
 import torch
-from jaxtyping import Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 
+from scople.data.joints import JOINT_NAMES
 from scople.model.scople import SCoPLe
 
 
@@ -47,3 +49,19 @@ def attention_by_class(
                 total += model.attention(torch.tensor(part, device=device), query[None]).sum(dim=(0, 1))
             means.append(total / len(own))  # 0 / 0 is NaN
     return torch.stack(means).cpu().numpy()
+
+
+def attention_table(
+    attention: Float[np.ndarray, "K J"], class_names: list[str], is_unseen: Bool[np.ndarray, " K"]
+) -> pd.DataFrame:
+    """Attention with its rows and columns named.
+
+    Returns:
+        Columns label, is_unseen, "prompt 1", "prompt 2", …, and the 25 joints in file order; a row for each class.
+    """
+    prompts = attention.shape[1] - len(JOINT_NAMES)
+    columns = [*(f"prompt {number}" for number in range(1, prompts + 1)), *JOINT_NAMES]
+    table = pd.DataFrame(attention, columns=columns)
+    table.insert(0, "is_unseen", is_unseen)
+    table.insert(0, "label", class_names)
+    return table

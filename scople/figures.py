@@ -36,13 +36,18 @@ STYLES = {
 """How each metric is drawn; keys as in the metric files."""
 
 GATES = {
-    "entropy": {"label": "entropy gate", "axis": "threshold on the entropy over seen classes (nats)", "color": "#6b3fa0"},
-    "stacking": {"label": "calibrated stacking", "axis": "threshold on best unseen − best seen logit", "color": "#0f8b8d"},
+    "entropy": {
+        "label": "entropy gate",
+        "axis": "threshold: entropy over seen classes (nats)",
+        "color": "#6b3fa0",
+    },
+    "stacking": {
+        "label": "calibrated stacking",
+        "axis": "threshold: best unseen − best seen logit",
+        "color": "#0f8b8d",
+    },
 }
 """The gates that have a threshold to choose, and how each is drawn."""
-
-SETTINGS = {"prefix_length": "prefix length", "layer_depth": "layer depth", "joint_prompts": "joint prompts"}
-"""Panels of Figure 3: name in params.yaml → axis."""
 
 DOTS_PER_INCH = 110
 
@@ -53,7 +58,9 @@ BRIGHTEST = 4.0
 """Attention, in even shares, at which a joint's colour and size end; few joints have more."""
 
 CONFUSION_COLOURS = LinearSegmentedColormap.from_list("confusion", ["#ffffff", "#9cc3e6", "#1d5b96", "#08203c"])
-ATTENTION_COLOURS = LinearSegmentedColormap.from_list("attention", ["#ffffff", "#e8e4dc", "#f9c25f", "#e4572e", "#7a0f1f"])
+ATTENTION_COLOURS = LinearSegmentedColormap.from_list(
+    "attention", ["#ffffff", "#e8e4dc", "#f9c25f", "#e4572e", "#7a0f1f"]
+)
 
 # A standing person who faces the reader, so that the person's left is on the right; arms held off the body and hands
 # and feet larger than life, so that no joint hides another.
@@ -189,11 +196,11 @@ def _plane_panel(
     gates: Mapping[str, Mapping[str, Any]],
     tested: Mapping[str, Mapping[str, float]],
 ) -> None:
-    grid = np.linspace(1, 100, 100)
-    levels = axes.contour(
-        grid, grid, harmonic_mean(*np.meshgrid(grid, grid)), levels=range(10, 100, 10), colors="#dddddd", linewidths=0.7
-    )
-    axes.clabel(levels, fmt="H %d", fontsize=7, colors="#aaaaaa", manual=[(h, h) for h in levels.levels])
+    for harmonic in range(10, 100, 10):
+        seen = np.linspace(harmonic / 2 + 0.1, 100, 200)
+        axes.plot(seen, harmonic * seen / (2 * seen - harmonic), color="#dddddd", linewidth=0.7, zorder=0)
+        label = axes.text(harmonic, harmonic, f"H {harmonic}", fontsize=7, color="#aaaaaa", ha="center", va="center")
+        label.set(backgroundcolor="white", zorder=0)
     for gate in drawn:
         color, entry = GATES[gate]["color"], gates[gate]
         chosen = entry["thresholds"].index(entry["threshold"])
@@ -226,23 +233,23 @@ def figure3(table: pd.DataFrame, chosen: Mapping[str, int], title: str) -> Figur
     """The paper's Figure 3: accuracy against prefix length (a), layer depth (b) and joint prompts (c).
 
     Args:
-        table: columns `setting` (one of `SETTINGS`), `value`, and per cent in at least one of `zsl`, `seen`, `unseen`,
+        table: columns `setting`, `value`, and per cent in at least one of `zsl`, `seen`, `unseen`,
             `harmonic`; where there is a `<metric>_std`, a band of that half-width is drawn around the metric.
-        chosen: setting → the value that all other runs have.
+        chosen: setting → the value that all other runs have; a panel for each, in this order.
         title: first line above the picture.
     """
     figure = Figure(figsize=(12.5, 4.4))
     figure.subplots_adjust(left=0.05, right=0.93, bottom=0.12, top=0.76, wspace=0.08)
-    panels = figure.subplots(1, len(SETTINGS), sharey=True)
-    for letter, axes, (setting, name) in zip("abc", panels, SETTINGS.items(), strict=True):
+    panels = figure.subplots(1, len(chosen), sharey=True)
+    for letter, axes, (setting, value) in zip("abc", panels, chosen.items(), strict=True):
         rows = table[table["setting"] == setting].sort_values("value")
-        axes.axvline(chosen[setting], color="#eeeae2", linewidth=9, zorder=0)
+        axes.axvline(value, color="#eeeae2", linewidth=9, zorder=0)
         for metric in [metric for metric in STYLES if metric in rows]:
             axes.plot(rows["value"], rows[metric], linewidth=1.7, markersize=5, **STYLES[metric])
             if f"{metric}_std" in rows:
                 low, high = rows[metric] - rows[f"{metric}_std"], rows[metric] + rows[f"{metric}_std"]
                 axes.fill_between(rows["value"], low, high, color=STYLES[metric]["color"], alpha=0.15, linewidth=0)
-        axes.set_title(f"({letter}) {name}", fontsize=11, loc="left")
+        axes.set_title(f"({letter}) {setting.replace('_', ' ')}", fontsize=11, loc="left")
         axes.set(xticks=rows["value"], xlabel=setting)
         axes.grid(axis="y", color="#eeeeee")
         _plain(axes)

@@ -21,13 +21,15 @@ Metrics = dict[str, dict[str, dict[str, float]]]
 
 
 def main(params: Params, a: str, b: str) -> str:
-    """Print the differences. A name is a variant of `params.yaml`, `workspace`, a git revision or an experiment.
+    """Print the differences.
 
-    Two variants are compared as they lie in the workspace, two revisions variant by variant, and a variant with a
-    revision by that variant. A name that is both is the variant.
+    A name is a variant or ablation of `params.yaml`, `workspace`, a git revision or an experiment; one that is both is
+    the variant. Two variants are compared as they lie in the workspace, two revisions variant by variant, and a variant
+    with a revision by that variant.
     """
     first, second = _measured(params, a), _measured(params, b)
-    if a in params.variants and b in params.variants:
+    known = params.variants | params.ablations
+    if a in known and b in known:
         pairs = [(a, b)]
     else:
         pairs = [(variant, variant) for variant in first if variant in second]
@@ -52,21 +54,24 @@ def _measured(params: Params, name: str) -> Metrics:
     Raises:
         ScopleError: no such variant nor revision, or it measured nothing.
     """
-    pattern = Layout(params.profile).metrics("*", name if name in params.variants else "*").as_posix()
-    if name in params.variants or name == "workspace":
-        texts = {path: path.read_text() for path in Path().glob(pattern)}
+    if name in (known := params.variants | params.ablations):
+        patterns = [Layout.of(params, name).metrics("*", name).as_posix()]
+    else:
+        patterns = [Layout(params.profile, room).metrics("*", "*").as_posix() for room in ("", "ablations")]
+    if name in known or name == "workspace":
+        texts = {path: path.read_text() for pattern in patterns for path in Path().glob(pattern)}
     else:
         try:
             git = SCM(".")
             files = git.get_fs(resolve_rev(git, name))
         except SCMError as error:
             raise ScopleError(
-                f"'{name}' is neither a variant of params.yaml ({', '.join(params.variants)}) nor a git revision or an "
+                f"'{name}' is neither a variant of params.yaml ({', '.join(known)}) nor a git revision or an "
                 "experiment: correct the name."
             ) from error
-        texts = {PurePath(path): files.read_text(path) for path in files.glob(pattern)}
+        texts = {PurePath(path): files.read_text(path) for pattern in patterns for path in files.glob(pattern)}
     if not texts:
-        raise ScopleError(f"'{name}' has no {pattern}: run `dvc repro` for it.")
+        raise ScopleError(f"'{name}' has no {patterns[0]}: run `dvc repro` for it.")
     found: Metrics = {}
     for path, text in sorted(texts.items()):
         found.setdefault(path.parent.name, {})[path.stem] = json.loads(text)
@@ -76,11 +81,11 @@ def _measured(params: Params, name: str) -> Metrics:
 def _paper() -> tuple[dict[str, list[str]], dict[tuple[str, str], float]]:
     """Splits behind each column that averages several, and the paper's numbers by column and metric."""
     folder = DATASETS / "paper_tables"
-    layout = yaml.safe_load((folder / "layout.yaml").read_text(encoding="utf-8"))
+    layout = yaml.safe_load((folder / "layout.yaml").read_text(encoding="utf-8"))["main"]
     means, printed = {}, {}
     for table in ("table2", "table3"):
         rows = pd.read_csv(folder / f"{table}.csv").query("model == @OURS")
-        for column, entry in layout[table].items():
+        for column, entry in layout[table]["columns"].items():
             dataset, split = entry["paper"]
             of_column = rows[(rows["dataset"] == dataset) & (rows["split"] == split)]
             printed |= {(column, row.metric): row.value for row in of_column.itertuples()}
