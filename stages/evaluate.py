@@ -1,10 +1,12 @@
-"""A trained SCoPLe on the test subjects of one split: ZSL, S, U and H, per-class accuracies and controls."""
+"""A trained SCoPLe on the test subjects of one split: ZSL, S, U and H, per class, controls, and what pictures need."""
 
 import json
 
 import numpy as np
+import pandas as pd
 from safetensors.torch import load_file
 
+from scople.attention import attention_by_class, attention_table
 from scople.data.class_names import names_of
 from scople.data.joint_features import TestFeatures, load_features
 from scople.data.splits import labels_of, task_targets
@@ -34,23 +36,30 @@ def main(params: Params, split_name: str, variant: str) -> str:
             model, test.features, candidates, batch_size=params.scale.evaluate.batch_size, device=device(params)
         )
         seen_scores, unseen_scores = np.split(scores, [len(split.seen)], axis=1)
-        threshold = json.loads(layout.gates(split_name, variant, seed).read_text())[method.gate]["threshold"]
-        scored[seed] = seen_scores, unseen_scores, apply_gate(method.gate, seen_scores, unseen_scores, threshold)
+        gates = json.loads(layout.gates(split_name, variant, seed).read_text())
+        predictions = {
+            gate: apply_gate(gate, seen_scores, unseen_scores, entry["threshold"]) for gate, entry in gates.items()
+        }
+        scored[seed] = model, seen_scores, unseen_scores, predictions
 
     # Every score is made; from here on labels are looked at.
     is_unseen, rows = task_targets(split, test.labels)
-    repeats, checks, per_class = [], [], []
-    for seed, (seen_scores, unseen_scores, predicted) in scored.items():
+    repeats, under_gates, checks, per_class, confused, attention = [], [], [], [], [], []
+    for seed, (model, seen_scores, unseen_scores, predictions) in scored.items():
         heading = {"split": split_name, "variant": variant, "seed": seed}
-        repeats.append(
-            gzsl_metrics(
-                unseen_scores=unseen_scores,
-                predicted_unseen=predicted.is_unseen,
-                predicted_targets=predicted.targets,
-                is_unseen=is_unseen,
-                targets=rows,
-            )
+        under_gates.append(
+            {
+                gate: gzsl_metrics(
+                    unseen_scores=unseen_scores,
+                    predicted_unseen=predicted.is_unseen,
+                    predicted_targets=predicted.targets,
+                    is_unseen=is_unseen,
+                    targets=rows,
+                )
+                for gate, predicted in predictions.items()
+            }
         )
+        repeats.append(under_gates[-1][method.gate])
         control = controls(
             seen_scores=seen_scores,
             unseen_scores=unseen_scores,
@@ -60,16 +69,36 @@ def main(params: Params, split_name: str, variant: str) -> str:
             generator=numpy_generator(params.repeat_seed(seed), "shuffled skeletons", split_name),
         )
         checks.append(heading | control)
-        accuracies = per_class_accuracy(labels_of(split, *predicted), test.labels, len(classes))
+        predicted = labels_of(split, *predictions[method.gate])
+        accuracies = per_class_accuracy(predicted, test.labels, len(classes))
         per_class += [heading | row for row in per_class_rows(classes, split.unseen, accuracies)]
+        pairs = {"actual": names_of(classes, test.labels), "predicted": names_of(classes, predicted)}
+        confused.append(pd.DataFrame(pairs))
+        attention.append(
+            attention_by_class(
+                model,
+                test.features,
+                rows + is_unseen * len(split.seen),
+                candidates,
+                batch_size=params.scale.evaluate.batch_size,
+                device=device(params),
+            )
+        )
     metrics = over_seeds(repeats)
-    details = {"repeats": repeats, "controls": checks, "per_class": per_class}
+    details = {"repeats": repeats, "gates": under_gates, "controls": checks, "per_class": per_class}
     for path, document in (
         (layout.metrics(split_name, variant), metrics),
         (layout.evaluation(split_name, variant), details),
     ):
         with whole(path) as beside:
             beside.write_text(json.dumps(document, indent=2) + "\n")
+    looked = attention_table(np.mean(attention, axis=0), candidates, np.arange(len(candidates)) >= len(split.seen))
+    for path, table in (
+        (layout.predictions(split_name, variant), pd.concat(confused)),
+        (layout.attention(split_name, variant), looked),
+    ):
+        with whole(path) as beside:
+            table.to_csv(beside, index=False, lineterminator="\n", float_format="%.6f")
     shown = ", ".join(f"{name} {value:.2f}" for name, value in metrics.items())
     shuffled = np.mean([check["zsl_shuffled"] for check in checks])
     return f"{shown} % (chance {100 / len(split.unseen):.1f}, skeletons shuffled {shuffled:.1f})"

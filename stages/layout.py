@@ -71,6 +71,14 @@ class Layout:
         """Metrics of every repeat, per-class accuracies and controls."""
         return self._room / "evaluation" / variant / f"{split}.json"
 
+    def predictions(self, split: str, variant: str) -> Path:
+        """True and predicted class of every test sample."""
+        return self._room / "evaluation" / variant / f"{split}.predictions.csv"
+
+    def attention(self, split: str, variant: str) -> Path:
+        """Mean attention of each class over the joint prompts and the joints."""
+        return self._room / "evaluation" / variant / f"{split}.attention.csv"
+
     def metrics(self, split: str, variant: str) -> Path:
         """The flat JSON of ZSL, S, U and H, in git."""
         return self._results / "metrics" / variant / f"{split}.json"
@@ -88,6 +96,11 @@ class Layout:
     def tables(self) -> Path:
         """The paper's tables, in git."""
         return self._results / "tables"
+
+    @property
+    def figures(self) -> Path:
+        """Pictures, in git."""
+        return self._results / "figures"
 
     @property
     def diagnostics(self) -> Path:

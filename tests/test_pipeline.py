@@ -65,8 +65,8 @@ def has_code(path):
 
 
 STAGES = [
-    *("demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "tables"),
-    *("ablation_train", "ablation_evaluate", "ablation_tables", "figure3", "shortcut"),
+    *("demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "tables", "figures"),
+    *("ablation_train", "ablation_evaluate", "ablation_tables", "ablation_figures", "figure3", "shortcut"),
 ]
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from scople.data.joints import PARENTS
+
 CHANNELS = (
     "place",  # right, turn (radians, to the right), forward: where the person stands, seen after the turn
     "pelvis",  # right, up, forward of its standing position
@@ -23,19 +25,6 @@ CHANNELS = (
     "other foot",
 )
 """What a pose sets: ten channels of three numbers."""
-
-JOINT_NAMES = (
-    "spine base", "spine mid", "neck", "head",
-    "left shoulder", "left elbow", "left wrist", "left hand",
-    "right shoulder", "right elbow", "right wrist", "right hand",
-    "left hip", "left knee", "left ankle", "left foot",
-    "right hip", "right knee", "right ankle", "right foot",
-    "spine shoulder", "left hand tip", "left thumb", "right hand tip", "right thumb",
-)  # fmt: skip
-"""Kinect v2 joints in file order."""
-
-PARENTS = np.array([0, 0, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18, 1, 7, 7, 11, 11])
-"""The joint at the other end of each joint's bone; the spine base is its own."""
 
 MIRRORED = np.array([0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 20, 23, 24, 21, 22])
 """The joint of the other side."""

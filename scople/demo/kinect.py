@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from scople.demo.body import JOINT_NAMES, PARENTS
+from scople.data.joints import JOINT_NAMES, PARENTS
 
 FIRST_BODY_ID = 72057594037927936  # 2^56; the sensor counts up from here
 """Body ids are 64-bit numbers that a float cannot hold."""

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from scople.demo.body import CHANNELS, JOINT_NAMES, MIRRORED, PARENTS, Build, joints, standing, trunk
+from scople.data.joints import JOINT_NAMES, PARENTS
+from scople.demo.body import CHANNELS, MIRRORED, Build, joints, standing, trunk
 
 FRAMES = 37
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from scople.demo.body import PARENTS, Build, joints, standing
+from scople.data.joints import PARENTS
+from scople.demo.body import Build, joints, standing
 from scople.demo.kinect import FIRST_BODY_ID, Sighting, jitter, pku_text, sightings, skeleton_text
 from scople.demo.recordings import seen_by_camera
 

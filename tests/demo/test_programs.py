@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from scople.data.class_names import load_classes
+from scople.data.joints import JOINT_NAMES
 from scople.data.splits import load_split
 from scople.demo import Step, load_programs
-from scople.demo.body import CHANNELS, JOINT_NAMES, Build, joints, trunk
+from scople.demo.body import CHANNELS, Build, joints, trunk
 from scople.demo.primitives import LANDMARKS, LIMBS, PRIMITIVES, RHYTHMS, SHAPES, WHOLE_BODY
 from scople.demo.programs import pose, require_programs
 from scople.errors import ScopleError

@@ -1,0 +1,98 @@
+"""What two variants, revisions or experiments measured, side by side; for people, not a stage of the pipeline."""
+
+import json
+from pathlib import Path, PurePath
+
+import pandas as pd
+import yaml
+from dvc.scm import SCM, SCMError, resolve_rev
+
+from scople.comparison import compare, readable
+from scople.errors import ScopleError
+from scople.params import Params
+from stages.layout import DATASETS, Layout
+from stages.running import run
+
+OURS = "SCoPLe (ours)"
+"""The method's row in the paper's tables."""
+
+Metrics = dict[str, dict[str, dict[str, float]]]
+"""Variant → split → metrics in per cent."""
+
+
+def main(params: Params, a: str, b: str) -> str:
+    """Print the differences.
+
+    A name is a variant or ablation of `params.yaml`, `workspace`, a git revision or an experiment; one that is both is
+    the variant. Two variants are compared as they lie in the workspace, two revisions variant by variant, and a variant
+    with a revision by that variant.
+    """
+    first, second = _measured(params, a), _measured(params, b)
+    known = params.variants | params.ablations
+    if a in known and b in known:
+        pairs = [(a, b)]
+    else:
+        pairs = [(variant, variant) for variant in first if variant in second]
+    pairs = [(one, other) for one, other in pairs if first[one].keys() & second[other].keys()]
+    if not pairs:
+        raise ScopleError(f"'{a}' and '{b}' measured no split of a variant in common: run the same splits for both.")
+    means, printed = _paper()
+    comparable = params.profile != "demo"
+    for one, other in pairs:
+        if one == other:
+            print(f"variant {one}")
+        print(readable(compare(first[one], second[other], means, printed), a, b, comparable=comparable), end="\n\n")
+    print(f"Per cent; below each metric the largest gain comes first. The paper's row is {OURS}, as printed.")
+    if not comparable:
+        print("A and B are of synthetic recordings and can not be compared with the paper's numbers.")
+    return f"{sum(len(first[one].keys() & second[other].keys()) for one, other in pairs)} splits compared"
+
+
+def _measured(params: Params, name: str) -> Metrics:
+    """Metrics of a variant alone, or of every variant at a revision, under the profile of `params.yaml`.
+
+    Raises:
+        ScopleError: no such variant nor revision, or it measured nothing.
+    """
+    if name in (known := params.variants | params.ablations):
+        patterns = [Layout.of(params, name).metrics("*", name).as_posix()]
+    else:
+        patterns = [Layout(params.profile, room).metrics("*", "*").as_posix() for room in ("", "ablations")]
+    if name in known or name == "workspace":
+        texts = {path: path.read_text() for pattern in patterns for path in Path().glob(pattern)}
+    else:
+        try:
+            git = SCM(".")
+            files = git.get_fs(resolve_rev(git, name))
+        except SCMError as error:
+            raise ScopleError(
+                f"'{name}' is neither a variant of params.yaml ({', '.join(known)}) nor a git revision or an "
+                "experiment: correct the name."
+            ) from error
+        texts = {PurePath(path): files.read_text(path) for pattern in patterns for path in files.glob(pattern)}
+    if not texts:
+        raise ScopleError(f"'{name}' has no {patterns[0]}: run `dvc repro` for it.")
+    found: Metrics = {}
+    for path, text in sorted(texts.items()):
+        found.setdefault(path.parent.name, {})[path.stem] = json.loads(text)
+    return found
+
+
+def _paper() -> tuple[dict[str, list[str]], dict[tuple[str, str], float]]:
+    """Splits behind each column that averages several, and the paper's numbers by column and metric."""
+    folder = DATASETS / "paper_tables"
+    layout = yaml.safe_load((folder / "layout.yaml").read_text(encoding="utf-8"))["main"]
+    means, printed = {}, {}
+    for table in ("table2", "table3"):
+        rows = pd.read_csv(folder / f"{table}.csv").query("model == @OURS")
+        for column, entry in layout[table]["columns"].items():
+            dataset, split = entry["paper"]
+            of_column = rows[(rows["dataset"] == dataset) & (rows["split"] == split)]
+            printed |= {(column, row.metric): row.value for row in of_column.itertuples()}
+            if len(entry["splits"]) > 1:
+                means[column] = entry["splits"]
+    return means, printed
+
+
+if __name__ == "__main__":
+    run(main)
