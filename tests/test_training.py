@@ -16,6 +16,7 @@ SETTINGS = {
     "epochs": 2,
     "batch_size": 17,
     "learning_rate": 1e-3,
+    "autocast": "none",
     "training_query": "candidate",
     "text_weight": 0.5,
     "seed": 1,

@@ -232,7 +232,7 @@ def test_training_moves_every_prompt_and_nothing_of_the_tower(tower):
 def test_a_prompt_collects_its_gradient_in_one_order():
     torch.set_num_threads(2)
     generator = torch.Generator().manual_seed(0)
-    tokens = Tokens.arrange([[5, 1, 2, 9]] * 1009, share=False)
+    tokens = Tokens.arrange([[5, 1, 2, 9]] * 1009, share=False, prompts=2)
     prompts = torch.randn(2, 383, generator=generator, requires_grad=True)
     states, slopes = (torch.randn(4 * 1009, 383, generator=generator) for _ in range(2))
     first, *others = (
