@@ -6,10 +6,12 @@ modules, every class padded to 77 tokens, both streams through every token. Run 
     python -m benchmarks.text_step
 
 It uses the first 55 and 110 class names of NTU RGB+D 120, MiniLM's own weights, and random ones in the shapes of CLIP
-ViT-B/32, which take the same time as OpenAI's. Each line prints medians of one run and their ratio.
+ViT-B/32, which take the same time as OpenAI's. Both ways take turns, so that a pair of times shares what else the
+machine does; each line prints the medians over the pairs, the median of the pairs' ratios and the least and largest.
 """
 
 import argparse
+import functools
 import statistics
 import time
 from collections.abc import Callable
@@ -27,36 +29,39 @@ LENGTH = 77
 
 
 def plain_embeddings(prompts: LanguagePrompts, class_names: list[str]) -> Tensor:
-    """Text embeddings "K E" by eq. 1-10: P_0 in both streams, MaPLe's prompt indexing, residual from E''."""
+    """Text embeddings "K E" by eq. 1-10, on the device of the tower."""
     tower = prompts.tower
     texts = [tower.encode(f"{prompts.phrase} {name}") for name in class_names]
-    ids = torch.tensor([text + [0] * (LENGTH - len(text)) for text in texts])
-    ends = torch.tensor([len(text) for text in texts])
-    real = torch.arange(LENGTH) < ends[:, None]
+    ids = torch.tensor([text + [0] * (LENGTH - len(text)) for text in texts], device=tower.device)
+    ends = torch.tensor([len(text) for text in texts], device=tower.device)
+    real = torch.arange(LENGTH, device=tower.device) < ends[:, None]
     visible = real[:, None, :].expand(-1, LENGTH, -1)
     if tower.causal:
-        visible = visible & torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril()
-    mask = torch.zeros(visible.shape, dtype=prompts.prefix.dtype).masked_fill(~visible, float("-inf"))
+        visible = visible & torch.ones(LENGTH, LENGTH, dtype=torch.bool, device=tower.device).tril()
+    words = tower.embed(ids.flatten()).unflatten(0, ids.shape)
+    mask = torch.zeros(visible.shape, dtype=words.dtype, device=tower.device).masked_fill(~visible, float("-inf"))
     attend, complete = _clip_halves(tower, mask) if tower.causal else _bert_halves(tower, mask)
 
-    words = _decorated(tower.embed(ids.flatten()).unflatten(0, ids.shape), prompts.prefix)
-    if tower.causal:
-        original = words + tower.positional_embedding[:LENGTH]
-    else:
-        segment = tower.segment_embedding.weight[0]
-        original = tower.first_norm(words + tower.positional_embedding.weight[:LENGTH] + segment)
-    prompted = original
+    def enter(words: Tensor) -> Tensor:
+        if tower.causal:
+            return words + tower.positional_embedding[:LENGTH]
+        return tower.first_norm(words + tower.positional_embedding.weight[:LENGTH] + tower.segment_embedding.weight[0])
+
+    prompted = enter(words if prompts.prefix is None else _decorated(words, prompts.prefix))
+    original = prompted if prompts.prefix_streams == "both" else enter(words)
     for layer in range(tower.depth):
-        if layer < prompts.layer_depth:
-            if layer > 0:
-                prompted = _decorated(prompted, prompts.prompts[layer - 1])
+        if prompts.first_own_layer <= layer < prompts.layer_depth:
+            prompted = _decorated(prompted, prompts.prompts[layer - prompts.first_own_layer])
+        aggregated = prompted
+        if prompts.alpha is not None and layer < prompts.layer_depth:
             attended = attend(layer, original)
             original = complete(layer, original, attended)
             alpha = prompts.alpha[layer]
-            prompted = (1 - alpha) * prompted + alpha * attended
-        prompted = complete(layer, prompted, attend(layer, prompted))
+            aggregated = (1 - alpha) * prompted + alpha * attended
+        residual = aggregated if prompts.prompted_residual == "aggregated" else prompted
+        prompted = complete(layer, residual, attend(layer, aggregated))
     if tower.causal:
-        return tower.final_norm(prompted)[torch.arange(len(ids)), ends - 1] @ tower.projection
+        return tower.final_norm(prompted)[torch.arange(len(ids), device=tower.device), ends - 1] @ tower.projection
     return (prompted * real[..., None]).sum(1) / ends[:, None]
 
 
@@ -98,26 +103,22 @@ def random_clip() -> ClipTower:
     return ClipTower(TextTransformer(act_layer=QuickGELU))
 
 
-def _milliseconds(step: Callable[[], Tensor], repeats: int) -> float:
-    step().sum().backward()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        step().sum().backward()
-        times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times)
+def _milliseconds(embeddings: Callable[[], Tensor]) -> float:
+    start = time.perf_counter()
+    embeddings().sum().backward()
+    return 1000 * (time.perf_counter() - start)
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--pairs", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     names = [entry.name for entry in load_classes("datasets/classes/ntu120.csv")]
-    print(f"{'tower':8}{'classes':>8}{'tokens':>8}{'ours ms':>10}{'plain ms':>10}{'ratio':>7}")
+    print(f"{'tower':8}{'classes':>8}{'tokens':>8}{'ours ms':>10}{'plain ms':>10}{'ratio':>7}   least-largest")
     for label, tower in (("clip", random_clip()), ("minilm", MiniLmTower.pretrained())):
         prompts = LanguagePrompts(
             tower,
@@ -132,11 +133,20 @@ def main() -> None:
             prompted_residual="aggregated",
             generator=torch.Generator().manual_seed(0),
         )
+        plain_embeddings(prompts, names[:2]).sum().backward()  # what is done once only
         for classes in (55, 110):
             tokens = prompts.tokenize(names[:classes])
-            ours = _milliseconds(lambda p=prompts, t=tokens: p(t), arguments.repeats)
-            plain = _milliseconds(lambda p=prompts, n=names[:classes]: plain_embeddings(p, n), 1)
-            print(f"{label:8}{classes:8}{len(tokens.ids):8}{ours:10.0f}{plain:10.0f}{plain / ours:7.1f}")
+            ours = functools.partial(prompts, tokens)
+            plain = functools.partial(plain_embeddings, prompts, names[:classes])
+            _milliseconds(ours)
+            pairs = [(_milliseconds(ours), _milliseconds(plain)) for _ in range(arguments.pairs)]
+            times = map(statistics.median, zip(*pairs, strict=True))
+            ratios = [slow / fast for fast, slow in pairs]
+            print(
+                f"{label:8}{classes:8}{len(tokens.ids):8}" + "".join(f"{each:10.0f}" for each in times),
+                f"{statistics.median(ratios):6.1f}   {min(ratios):.1f}-{max(ratios):.1f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -100,6 +100,7 @@ class Train:
     epochs: int = at_least(1)
     batch_size: int = at_least(2)
     learning_rate: float = above(0)
+    autocast: str = one_of("none", "bfloat16")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ Both backbones are frozen, so all of training sees the same features; they lie o
 """
 
 import math
+from contextlib import nullcontext
+from typing import Literal
 
 import numpy as np
 import torch
@@ -25,6 +27,7 @@ def fit(
     epochs: int,
     batch_size: int,
     learning_rate: float,
+    autocast: Literal["none", "bfloat16"],
     training_query: TrainingQuery,
     text_weight: float,
     seed: int,
@@ -42,6 +45,8 @@ def fit(
         epochs: passes over the samples.
         batch_size: samples a step.
         learning_rate: of Adam.
+        autocast: "bfloat16" lets torch compute embeddings and logits in it where it holds that safe; parameters,
+            losses and Adam stay in full precision, as does everything under "none".
         training_query: see `scople.model.losses.training_logits`.
         text_weight: see `scople.model.losses.weighted`.
         seed: root seed; decides the order of the samples.
@@ -56,6 +61,7 @@ def fit(
     model.to(device).train()
     samples, rows = torch.tensor(features, device=device), torch.tensor(targets, device=device)
     tokens = model.text.tokenize(class_names)
+    precision = torch.autocast(device.type, torch.bfloat16) if autocast == "bfloat16" else nullcontext()
     optimiser = torch.optim.Adam(
         [parameter for parameter in model.parameters() if parameter.requires_grad], lr=learning_rate, betas=(0.9, 0.999)
     )
@@ -67,9 +73,11 @@ def fit(
     for epoch in progress(range(1, epochs + 1), "training", unit="epoch"):
         sums = torch.zeros(3, device=device)  # read once an epoch: the device never waits for the host
         for batch in torch.randperm(len(samples), generator=generator).to(device).split(batch_size):
-            if learns_text:
-                text = model.embed_text(tokens)
-            logits, columns = training_logits(model, samples[batch], text, rows[batch], training_query)
+            with precision:
+                if learns_text:
+                    text = model.embed_text(tokens)
+                logits, columns = training_logits(model, samples[batch], text, rows[batch], training_query)
+            logits = logits.float()
             terms = skeleton_to_text(logits, columns), text_to_skeleton(logits, columns)
             loss = weighted(*terms, text_weight)
             optimiser.zero_grad()

@@ -21,6 +21,7 @@ SETTINGS = {
     "epochs": 3,
     "batch_size": 17,
     "learning_rate": 1e-3,
+    "autocast": "none",
     "training_query": "candidate",
     "text_weight": 0.5,
 }

@@ -25,7 +25,7 @@ SCALE = {
     "frames": 16,
     "pretrain": {"width": 4, "epochs": 2, "batch_size": 8, "learning_rate": 0.1, "milestones": [1]},
     "features": {"batch_size": 16},
-    "train": {"epochs": 2, "batch_size": 16, "learning_rate": 0.002},
+    "train": {"epochs": 2, "batch_size": 16, "learning_rate": 0.002, "autocast": "none"},
     "evaluate": {"batch_size": 16},
 }
 SPLIT = "tiny_6_2"

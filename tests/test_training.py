@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 import torch
 from constant_text import FEATURE_WIDTH, JOINTS, TEXT_WIDTH, ConstantText, build, names
+from tiny_towers import tiny_clip, tiny_minilm
+from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from scople.errors import ScopleError
-from scople.seeding import numpy_generator
+from scople.model.language_prompts import LanguagePrompts
+from scople.seeding import numpy_generator, seeded
+from scople.text.tower import TextTower
 from scople.training import fit, score
 
 CLASSES = 5
@@ -16,6 +22,7 @@ SETTINGS = {
     "epochs": 2,
     "batch_size": 17,
     "learning_rate": 1e-3,
+    "autocast": "none",
     "training_query": "candidate",
     "text_weight": 0.5,
     "seed": 1,
@@ -73,6 +80,79 @@ def test_a_step_moves_every_learned_parameter_and_no_other(query, learned_text):
 def test_constant_texts_are_embedded_once_and_learned_ones_at_every_step():
     assert trained()[0].text.calls == 1
     assert trained(learned_text=True)[0].text.calls == 1 + 2 * math.ceil(71 / 17)
+
+
+def over_a_tower(tower: TextTower, prefix_streams: str = "both"):
+    text = LanguagePrompts(
+        tower,
+        text_prompting="dual",
+        phrase="A video of",
+        prefix_length=2,
+        layer_depth=3,
+        alpha=0.5,
+        prompt_std=1.0,
+        prefix_streams=prefix_streams,
+        layer_prompts="after_first",
+        prompted_residual="aggregated",
+        generator=torch.Generator().manual_seed(0),
+    )
+    return build(text, text_width=tower.output_width)
+
+
+class HostToDevice(TorchDispatchMode):
+    """Counts the steps of a training and, for each, what was copied from the host to the device since the last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copies = [[]]
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        inputs = [each for each in pytree.tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
+        outputs = [each for each in pytree.tree_leaves(found) if isinstance(each, torch.Tensor)]
+        if any(each.is_meta for each in outputs) and any(each.is_cpu for each in inputs):
+            self.copies[-1].append(str(func))
+        return found
+
+    def next_step(self, *_) -> None:
+        self.copies.append([])
+
+
+@pytest.mark.parametrize(
+    ("tower", "prefix_streams", "query"), [(tiny_clip, "both", "candidate"), (tiny_minilm, "prompted", "own")]
+)
+def test_no_step_asks_the_device_for_a_value_or_sends_it_one(tower, query, prefix_streams):
+    """The meta device computes shapes only: whatever would have to wait for its values fails at once."""
+    tower = tower().float()
+    model = over_a_tower(tower, prefix_streams=prefix_streams)
+    settings = SETTINGS | {"device": torch.device("meta"), "epochs": 1, "batch_size": 29, "training_query": query}
+    watch = HostToDevice()
+    hook = register_optimizer_step_post_hook(watch.next_step)
+    try:
+        # The mean losses, read when the epoch is over.
+        with watch, pytest.raises(NotImplementedError, match="Cannot copy out of meta tensor"):
+            fit(model, *noise(), names(CLASSES), **settings)
+    finally:
+        hook.remove()
+    before, *steps, after = watch.copies
+    assert before
+    assert not any(steps)
+    assert not after
+    assert len(steps) == math.ceil(71 / 29) - 1
+
+
+@pytest.mark.parametrize("tower", [tiny_clip, tiny_minilm])
+def test_bfloat16_learns_nearly_the_same_in_full_precision_parameters(tower):
+    with seeded(1, "tower"):
+        tower = tower().float()
+    last = {}
+    for autocast in ("none", "bfloat16"):
+        model = over_a_tower(tower)
+        settings = SETTINGS | {"epochs": 5, "learning_rate": 3e-3, "autocast": autocast}
+        last[autocast] = fit(model, *noise(), names(CLASSES), **settings)[-1]["loss"]
+        assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert last["bfloat16"] != last["none"]
+    assert last["bfloat16"] == pytest.approx(last["none"], rel=0.03)
 
 
 def test_a_diverging_loss_is_one_sentence():

@@ -72,6 +72,7 @@ class LanguagePrompts(nn.Module):
         self._tower = (tower,)  # in a tuple, so that its weights do not become this module's
         self.phrase = phrase
         self.prefix_streams = prefix_streams
+        self.prefix_length = prefix_length
         self.prompted_residual = prompted_residual
         self.layer_depth = layer_depth if text_prompting in ("layers", "dual") else 0
         self.first_own_layer = 1 if layer_prompts == "after_first" else 0
@@ -104,7 +105,7 @@ class LanguagePrompts(nn.Module):
         Raises:
             ScopleError: no name, or one too long for the text encoder.
         """
-        return self.tower.tokenize([f"{self.phrase} {name}" for name in class_names])
+        return self.tower.tokenize([f"{self.phrase} {name}" for name in class_names], prompts=self.prefix_length)
 
     def forward(self, tokens: Tokens) -> Float[Tensor, "K E"]:
         """Text embeddings F of the candidate classes.
@@ -125,7 +126,7 @@ class LanguagePrompts(nn.Module):
             aggregated = prompted
             if self.alpha is not None:
                 attended = tower.attend(layer, original, tokens)  # eq. 1
-                aggregated = torch.lerp(prompted, attended, self.alpha[layer])  # eq. 5
+                aggregated = torch.lerp(prompted, attended.to(prompted.dtype), self.alpha[layer])  # eq. 5
                 if layer + 1 < self.layer_depth:  # nothing reads the state after layer S
                     original = tower.complete(layer, original, attended)  # eq. 2-3
             residual = aggregated if self.prompted_residual == "aggregated" else prompted
@@ -139,8 +140,7 @@ def _with_prompts(
     states: Float[Tensor, "N W"], prompts: Float[Tensor, "P W"] | None, tokens: Tokens
 ) -> Float[Tensor, "N W"]:
     """`states` with the prompts at the positions 1 to P of every text; position 0 is the start token."""
-    if prompts is None:
+    if prompts is None or len(prompts) == 0:  # an empty parameter would only make frozen states ask for gradients
         return states
-    rows = ((tokens.positions >= 1) & (tokens.positions <= len(prompts))).nonzero().squeeze(1)
     # Not by indexing, whose gradient sums up in the order in which threads come by.
-    return states.index_copy(0, rows, F.embedding(tokens.positions[rows] - 1, prompts))
+    return states.index_copy(0, tokens.prompted, F.embedding(tokens.positions[tokens.prompted] - 1, prompts))

@@ -32,6 +32,8 @@ class Tokens:
         shared: number of leading rows that belong to every text.
         groups: (texts, tokens per text) of each run of texts of one length, not counting what is shared.
         rank: place of the k-th text among the texts as they stand here.
+        prompted: rows at the positions where prompts may stand, 1 to their number; searched for here, once, as a
+            device would have to wait for the host to learn how many a search finds.
     """
 
     ids: Int[Tensor, " N"]
@@ -39,14 +41,16 @@ class Tokens:
     shared: int
     groups: tuple[tuple[int, int], ...]
     rank: Int[Tensor, " K"]
+    prompted: Int[Tensor, " rows"]
 
     @classmethod
-    def arrange(cls, texts: list[list[int]], *, share: bool) -> "Tokens":
+    def arrange(cls, texts: list[list[int]], *, share: bool, prompts: int = 0) -> "Tokens":
         """Lay out the token ids of each text.
 
         Args:
             texts: vocabulary ids, start and end token included.
             share: store the common beginning once; right only where no token sees a later one.
+            prompts: P, number of prompt positions right after the start token.
         """
         # The last token stays each text's own: it is where a causal tower is read.
         shared = len(os.path.commonprefix([ids[:-1] for ids in texts])) if share else 0
@@ -62,11 +66,12 @@ class Tokens:
             shared=shared,
             groups=tuple((lengths.count(length), length) for length in sorted(set(lengths))),
             rank=torch.tensor(order).argsort(),
+            prompted=torch.tensor([row for row, p in enumerate(positions) if 1 <= p <= prompts], dtype=torch.long),
         )
 
     def to(self, device: torch.device | str) -> "Tokens":
         """The same tokens on another device."""
-        moved = {name: getattr(self, name).to(device) for name in ("ids", "positions", "rank")}
+        moved = {name: getattr(self, name).to(device) for name in ("ids", "positions", "rank", "prompted")}
         return replace(self, **moved)
 
     def split(self, rows: Float[Tensor, "N ..."]) -> list[Float[Tensor, "_texts _length ..."]]:
@@ -124,8 +129,12 @@ class TextTower(nn.Module, ABC):
         """Where the weights are."""
         return next(self.parameters()).device
 
-    def tokenize(self, texts: list[str]) -> Tokens:
+    def tokenize(self, texts: list[str], *, prompts: int = 0) -> Tokens:
         """Tokens of the texts, on the tower's device.
+
+        Args:
+            texts: one for each candidate, in their order.
+            prompts: P, number of prompt positions right after the start token.
 
         Raises:
             ScopleError: no text, or one that is longer than `limit`.
@@ -139,7 +148,7 @@ class TextTower(nn.Module, ABC):
                     f"The class text {text!r} has {len(ids)} tokens and the text encoder reads at most "
                     f"{self.limit}; shorten the class name or the phrase."
                 )
-        return Tokens.arrange(encoded, share=self.causal).to(self.device)
+        return Tokens.arrange(encoded, share=self.causal, prompts=prompts).to(self.device)
 
     def freeze(self) -> None:
         """No weight of a tower is ever trained; constructors end with this."""

@@ -1,6 +1,7 @@
 """Eq. 1-10 against the same equations in loops over texts, heads and tokens, and what prompts may never do."""
 
 import importlib.util
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -166,16 +167,78 @@ def test_equations_1_to_10_equal_loops(tower, changes):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11 * np.abs(expected).max())
 
 
-def test_nothing_is_lost_by_cutting_and_sharing(tower, plain_embeddings):
-    prompts = build(tower)
+READINGS = [
+    {"text_prompting": "none"},
+    {"text_prompting": "context"},
+    {"text_prompting": "context", "prefix_length": 7},
+    *(
+        {"text_prompting": "layers", "layer_prompts": layer_prompts, "layer_depth": depth}
+        for layer_prompts, depth in itertools.product(["after_first", "every"], [0, 1, 3, DEPTH])
+    ),
+    *(
+        {"prefix_streams": streams, "layer_prompts": layer_prompts, "layer_depth": depth, "prefix_length": length}
+        for streams, layer_prompts, depth, length in itertools.product(
+            ["both", "prompted"], ["after_first", "every"], [0, 1, 3, DEPTH], [0, 2]
+        )
+    ),
+    {"prompted_residual": "decorated"},
+]
+
+
+@pytest.mark.parametrize("changes", READINGS, ids=lambda changes: " ".join(map(str, changes.values())))
+def test_nothing_is_lost_by_cutting_and_sharing(tower, plain_embeddings, changes):
+    prompts = build(tower, **changes)
     found = prompts(prompts.tokenize(NAMES))
     expected = plain_embeddings(prompts, NAMES)  # 77 tokens for every class
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
     weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(1)).double()
-    gradients = [torch.autograd.grad((text * weights).sum(), list(prompts.parameters())) for text in (found, expected)]
-    for ours, plain in zip(*gradients, strict=True):
-        assert plain.abs().min() > 0
+    learned = [parameter for parameter in prompts.parameters() if parameter.numel()]
+    assert found.requires_grad == bool(learned)
+    if learned:
+        ours, plain = (
+            torch.autograd.grad((text * weights).sum(), learned, materialize_grads=True) for text in (found, expected)
+        )
         torch.testing.assert_close(ours, plain, rtol=1e-10, atol=1e-10)
+
+
+def test_every_entry_of_every_prompt_matters(tower, plain_embeddings):
+    prompts = build(tower)
+    for text in (prompts(prompts.tokenize(NAMES)), plain_embeddings(prompts, NAMES)):
+        assert all(slope.abs().min() > 0 for slope in torch.autograd.grad(text.square().sum(), prompts.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "learning"),
+    [({}, 3), ({"prefix_streams": "prompted"}, 0), ({"prefix_length": 0}, 0), ({"text_prompting": "layers"}, None)],
+    ids=["paper", "prompted", "no prefix", "one stream"],
+)
+def test_the_original_stream_goes_as_deep_as_the_prompts_and_learns_only_with_them(
+    tower, monkeypatch, changes, learning
+):
+    prompts = build(tower, **changes)
+    asked, completed = [], []
+    attend, complete = tower.attend, tower.complete
+    monkeypatch.setattr(tower, "attend", lambda n, x, t: (asked.append((n, x.requires_grad)), attend(n, x, t))[1])
+    monkeypatch.setattr(tower, "complete", lambda n, x, a: (completed.append(n), complete(n, x, a))[1])
+    prompts(prompts.tokenize(NAMES))
+    if learning is None:
+        assert [layer for layer, _ in asked] == completed == list(range(DEPTH))
+        return
+    # Both streams in the layers 0 to 2, of which the original ends with the attention of the last; then one stream.
+    assert [layer for layer, _ in asked] == [0, 0, 1, 1, 2, 2, *range(3, DEPTH)]
+    assert completed == [0, 0, 1, 1, 2, *range(3, DEPTH)]
+    assert sum(learns for _, learns in asked[:6:2]) == learning
+
+
+def test_a_frozen_text_keeps_nothing_for_a_backward_pass(tower):
+    kept = []
+    for mode in ("none", "dual"):
+        prompts = build(tower, text_prompting=mode)
+        kept.append([])
+        with torch.autograd.graph.saved_tensors_hooks(kept[-1].append, lambda saved: saved):
+            prompts(prompts.tokenize(NAMES))
+    assert not kept[0]
+    assert kept[1]
 
 
 def test_gradients_are_the_slopes(tower):
@@ -232,7 +295,7 @@ def test_training_moves_every_prompt_and_nothing_of_the_tower(tower):
 def test_a_prompt_collects_its_gradient_in_one_order():
     torch.set_num_threads(2)
     generator = torch.Generator().manual_seed(0)
-    tokens = Tokens.arrange([[5, 1, 2, 9]] * 1009, share=False)
+    tokens = Tokens.arrange([[5, 1, 2, 9]] * 1009, share=False, prompts=2)
     prompts = torch.randn(2, 383, generator=generator, requires_grad=True)
     states, slopes = (torch.randn(4 * 1009, 383, generator=generator) for _ in range(2))
     first, *others = (

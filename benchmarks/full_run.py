@@ -1,0 +1,68 @@
+"""Seconds of the paper's whole 110/10 training on this machine, against the paper's 53 minutes on an A100.
+
+    python -m benchmarks.full_run --device cuda [--autocast bfloat16]          57,767 samples, 100 epochs
+    python -m benchmarks.full_run --samples 2560 --epochs 1                    ten steps, the rest extrapolated
+
+It calls `scople.training.fit` as the train stage does, with the settings of `params.yaml`, on random features of the
+right shape and, for CLIP, random weights in the shapes of ViT-B/32; both take the time that real ones do.
+"""
+
+import argparse
+import time
+
+import torch
+
+from benchmarks.training_time import FEATURE_WIDTH, PAPER_MINUTES, SAMPLES, paper_model
+from scople.params import load_params
+from scople.seeding import numpy_generator
+from scople.shapes import JOINTS
+from scople.training import fit
+
+
+def main() -> None:
+    """Train a few steps to warm up, then measure; `fit` ends with reading the losses, so nothing is left in flight."""
+    params = load_params()
+    train = params.profiles["paper"].train
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--encoder", choices=("clip", "minilm"), default="clip")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--samples", type=int, default=SAMPLES)
+    parser.add_argument("--epochs", type=int, default=train.epochs)
+    parser.add_argument("--autocast", choices=("none", "bfloat16"), default=train.autocast)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+
+    model, class_names = paper_model(arguments.encoder)
+    generator = numpy_generator(params.seed, "benchmark")
+    features = generator.standard_normal((arguments.samples, JOINTS, FEATURE_WIDTH), dtype="float32")
+    targets = generator.integers(len(class_names), size=arguments.samples)
+    settings = {
+        "batch_size": train.batch_size,
+        "learning_rate": train.learning_rate,
+        "autocast": arguments.autocast,
+        "training_query": params.method.training_query,
+        "text_weight": params.method.text_weight,
+        "seed": params.seed,
+        "device": torch.device(arguments.device),
+    }
+    few = slice(2 * train.batch_size)
+    fit(model, features[few], targets[few], class_names, epochs=1, **settings)
+    start = time.perf_counter()
+    fit(model, features, targets, class_names, epochs=arguments.epochs, **settings)
+    seconds = time.perf_counter() - start
+
+    steps = arguments.epochs * -(-arguments.samples // train.batch_size)
+    whole = train.epochs * -(-SAMPLES // train.batch_size)
+    name = torch.cuda.get_device_name() if arguments.device == "cuda" else f"CPU, {arguments.threads} threads"
+    print(f"{name}, {arguments.encoder}, {len(class_names)} classes, autocast {arguments.autocast}")
+    print(f"{seconds:.1f} s for {steps} steps of {train.batch_size} samples, {1000 * seconds / steps:.1f} ms a step")
+    if steps != whole:
+        print(f"extrapolated to the paper's {whole} steps: {seconds * whole / steps:.0f} s", end="")
+    else:
+        print(f"the whole run: {seconds:.0f} s", end="")
+    print(f" (the paper: {60 * PAPER_MINUTES['scople']} s on an A100)")
+
+
+if __name__ == "__main__":
+    main()
