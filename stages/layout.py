@@ -56,6 +56,10 @@ class Layout:
         """The flat JSON of ZSL, S, U and H, in git."""
         return self._results / "metrics" / variant / f"{split}.json"
 
+    def diagnostics(self, split: str) -> Path:
+        """What keeps the numbers of a split honest."""
+        return self._work / "diagnostics" / f"{split}.csv"
+
     @property
     def preflight(self) -> Path:
         """What was found before the first work."""
@@ -67,9 +71,9 @@ class Layout:
         return self._results / "tables"
 
     @property
-    def diagnostics(self) -> Path:
-        """What is measured beside the tables, in git."""
-        return self._results / "diagnostics"
+    def diagnostics_table(self) -> Path:
+        """The diagnostics of all fixed splits, in git."""
+        return self._results / "diagnostics.csv"
 
     @property
     def _work(self) -> Path:

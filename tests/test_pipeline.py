@@ -64,11 +64,21 @@ def has_code(path):
     return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body)
 
 
-STAGES = ["demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "tables", "shortcut"]
+STAGES = ["demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "tables"]
+STAGES += ["diagnostics", "diagnostics_table"]
 
 
 def test_every_stage_is_known(root):
     assert sorted(stage_entries(root)) == sorted(STAGES)
+
+
+def test_diagnosed_are_the_splits_of_table_2(root):
+    columns = yaml.safe_load((root / "datasets/paper_tables/layout.yaml").read_text())["table2"]
+    splits = [split for column in columns.values() for split in column["splits"]]
+    stages = yaml.safe_load((root / "ablations/dvc.yaml").read_text())["stages"]
+    assert stages["diagnostics"]["foreach"] == splits
+    tables = [dep for dep in stages["diagnostics_table"]["deps"] if dep.startswith("work/")]
+    assert tables == [f"work/${{profile}}/diagnostics/{split}.csv" for split in splits]
 
 
 @pytest.mark.parametrize("name", STAGES)
