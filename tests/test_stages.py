@@ -143,6 +143,10 @@ def test_no_unseen_class_and_no_test_subject_reaches_a_training(inside):
     assert poisoned_test != honest_test  # the poison was real
 
 
+def test_diagnostics_that_were_not_run_are_one_sentence(inside):
+    assert_one_sentence(call(inside, "stages.diagnostics_table"), "ntu60_55_5.csv is missing", "run `python -m")
+
+
 def test_diagnostics_of_both_queries(inside):
     params = load_params()
     preflight.main(params)
