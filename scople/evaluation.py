@@ -8,6 +8,8 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from scople.errors import ScopleError
+
 PerCent = TypeVar("PerCent", float, np.ndarray)
 
 
@@ -73,19 +75,21 @@ def gzsl_metrics(
 
     Returns:
         `zsl`, `seen` (S), `unseen` (U), `harmonic` (H). NaN where the set has no such sample.
+
+    Raises:
+        ScopleError: U exceeds ZSL, so the predictions were not made from these scores.
     """
-    is_right = (predicted_unseen == is_unseen) & (predicted_targets == targets)
-    seen, unseen = (_per_cent(is_right[which]) for which in (~is_unseen, is_unseen))
-    return {
-        "zsl": zsl_accuracy(unseen_scores[is_unseen], targets[is_unseen]),
-        "seen": seen,
-        "unseen": unseen,
-        "harmonic": float(harmonic_mean(seen, unseen)),
-    }
-
-
-def _per_cent(is_right: Bool[np.ndarray, " N"]) -> float:
-    return 100 * float(is_right.mean()) if len(is_right) else float("nan")
+    # One number for flag and row: seen rows count up from 0, unseen ones down from -1.
+    predicted = np.where(predicted_unseen, ~predicted_targets, predicted_targets)
+    truth = np.where(is_unseen, ~targets, targets)
+    seen, unseen = (accuracy(predicted[which], truth[which]) for which in (~is_unseen, is_unseen))
+    zsl = zsl_accuracy(unseen_scores[is_unseen], targets[is_unseen])
+    if unseen > zsl:
+        raise ScopleError(
+            f"U is {unseen:.2f} % and ZSL {zsl:.2f} %, but a gate between the best seen and the best unseen class "
+            "cannot raise U above ZSL: predict from the scores that ZSL is computed on."
+        )
+    return {"zsl": zsl, "seen": seen, "unseen": unseen, "harmonic": float(harmonic_mean(seen, unseen))}
 
 
 def controls(
@@ -112,7 +116,7 @@ def controls(
     Returns:
         `chance` of ZSL; `zsl`; `zsl_shuffled`, with the skeletons shuffled among the unseen samples, mean over the
         shuffles: what these predictions are worth without their skeletons, at chance unless a score was told the label
-        (whether the *training* looked at skeletons is the harder question, see `stages.shortcut`);
+        (whether the *training* looked at skeletons is the harder question, see `scople.diagnostics`);
         `seen_candidates`, seen samples scored among the seen candidates, no gate; and `backbone`, the same samples
         under the backbone's own classifier.
     """

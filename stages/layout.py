@@ -87,6 +87,10 @@ class Layout:
         """One panel of Figure 3 as numbers."""
         return self._room / "figure3" / f"{setting}.csv"
 
+    def diagnostics(self, split: str) -> Path:
+        """What keeps the numbers of a split honest."""
+        return self._room / "diagnostics" / f"{split}.csv"
+
     @property
     def preflight(self) -> Path:
         """What was found before the first work."""
@@ -101,11 +105,6 @@ class Layout:
     def figures(self) -> Path:
         """Pictures, in git."""
         return self._results / "figures"
-
-    @property
-    def diagnostics(self) -> Path:
-        """What is measured beside the tables, in git."""
-        return self._results / "diagnostics"
 
     @property
     def _work(self) -> Path:

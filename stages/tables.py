@@ -55,6 +55,8 @@ def main(params: Params, pipeline: str) -> str:
     if pipeline == "ablations":
         panels = [pd.read_csv(Layout(params.profile, pipeline).figure3(setting)) for setting in FIGURE3]
         tables["figure3"] = pd.concat(panels).assign(note=note)
+        found = [pd.read_csv(Layout(params.profile, pipeline).diagnostics(split)) for split in splits]
+        tables["diagnostics"] = pd.concat(found).assign(note=note)
     folder = Layout.of(params, variants[0]).tables
     for name, table in tables.items():
         with whole(folder / f"{name}.csv") as path:

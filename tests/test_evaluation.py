@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import accuracy_score, recall_score
 
+from scople.errors import ScopleError
 from scople.evaluation import accuracy, gzsl_metrics, harmonic_mean, per_class_accuracy, zsl_accuracy
 from scople.gating import apply_gate
 
@@ -71,6 +72,18 @@ def test_gzsl_metrics_without_seen_samples():
     assert metrics["zsl"] == metrics["unseen"] == 100
     assert math.isnan(metrics["seen"])
     assert math.isnan(metrics["harmonic"])
+
+
+def test_unseen_above_zsl_is_refused():
+    # The published cells with U > ZSL come about like this: the gated answer is not made from the scores of ZSL.
+    with pytest.raises(ScopleError, match=r"U is 66\.67 % and ZSL 33\.33 %, but .* predict from the scores"):
+        gzsl_metrics(
+            unseen_scores=np.array([[2.0, 1.0], [2.0, 1.0], [2.0, 1.0], [1.0, 2.0]]),
+            predicted_unseen=np.array([True, True, True, False]),
+            predicted_targets=np.array([0, 1, 0, 1]),
+            is_unseen=np.array([True, True, True, False]),
+            targets=np.array([0, 1, 1, 1]),
+        )
 
 
 @st.composite

@@ -66,11 +66,11 @@ def has_code(path):
 
 STAGES = [
     *("demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "tables", "figures"),
-    *("ablation_train", "ablation_evaluate", "ablation_tables", "ablation_figures", "figure3", "shortcut"),
+    *("ablation_train", "ablation_evaluate", "ablation_tables", "ablation_figures", "figure3", "diagnostics"),
 ]
 
 
-VERBS = {"doctor"}
+VERBS = {"compare", "doctor", "verify"}
 """Scripts in stages/ that a person calls and no pipeline."""
 
 
@@ -80,15 +80,24 @@ def test_every_stage_is_known(root):
 
 def test_every_script_is_a_stage_or_a_verb(root):
     scripts = {path.stem for path in (root / "stages").glob("*.py") if "__main__" in path.read_text()}
-    assert scripts == {*STAGES, *VERBS}
-    makefile = (root / "Makefile").read_text()
+    run = {re.search(r"stages\.(\w+)", stage["cmd"]).group(1) for stage in stage_entries(root).values()}
+    assert scripts == run | VERBS
     for verb in VERBS:
-        assert re.search(rf"^{verb}: .*\n\t@?python -m stages\.{verb}$", makefile, re.MULTILINE), verb
+        assert f"python -m stages.{verb}" in (root / "README.md").read_text() + (root / "Makefile").read_text(), verb
 
 
 def test_preflight_depends_on_every_description_that_params_names(root):
     named = yaml.safe_load((root / "params.yaml").read_text())["datasets"]
     assert {f"datasets/{name}.yaml" for name in named} <= set(stage_entries(root)["preflight"]["deps"])
+
+
+def test_tables_1_and_4_and_the_diagnostics_are_of_the_same_splits(root):
+    pipelines = yaml.safe_load((root / "datasets/paper_tables/layout.yaml").read_text())
+    columns = pipelines["ablations"]["table4"]["columns"].values()
+    splits = [split for column in columns for split in column["splits"]]
+    stages = yaml.safe_load((root / "ablations/dvc.yaml").read_text())["stages"]
+    assert stages["diagnostics"]["foreach"] == splits
+    assert stages["ablation_train"]["matrix"]["split"] == stages["ablation_evaluate"]["matrix"]["split"] == splits
 
 
 @pytest.mark.parametrize("name", STAGES)

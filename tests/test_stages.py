@@ -16,7 +16,7 @@ from scople.data.class_names import load_classes
 from scople.data.splits import load_split, partition
 from scople.demo import load_programs, write_ntu_archives
 from scople.params import load_params
-from stages import evaluate, features, figure3, parse, preflight, pretrain, shortcut, tables, train
+from stages import diagnostics, evaluate, features, figure3, parse, preflight, pretrain, tables, train
 
 CLASSES = ["drink water", "kicking something", "jump up", "sitting down", "hand waving", "pickup", "clapping", "salute"]
 SCALE = {
@@ -153,15 +153,25 @@ def test_no_unseen_class_and_no_test_subject_reaches_a_training(inside):
     assert poisoned_test != honest_test  # the poison was real
 
 
-def test_shortcut_compares_both_queries(inside):
+def test_diagnostics_that_were_not_run_are_one_sentence(inside):
+    assert_one_sentence(call(inside, "stages.diagnostics_table"), "ntu60_55_5.csv is missing", "run `python -m")
+
+
+def test_diagnostics_of_both_queries(inside):
     params = load_params()
     extract_features(params)
-    shortcut.main(params, SPLIT)
-    table = pd.read_csv(inside / f"results/demo/diagnostics/shortcut_{SPLIT}.csv")
-    assert table["training_query"].tolist() == ["candidate", "candidate", "own", "own"]
-    assert table["skeletons"].tolist() == ["true", "shuffled"] * 2
-    assert table["knowing_nothing"].tolist() == [1.79, 1.79, 2.77, 2.77]  # ln 6 classes, ln 16 samples of a batch
-    assert table["zsl_chance"].tolist() == [50.0] * 4
+    diagnostics.main(params, SPLIT)
+    table = pd.read_csv(inside / f"work/demo/ablations/diagnostics/{SPLIT}.csv")
+    wide = table.pivot(index="training_query", columns="quantity", values="value")
+    held_against = table.pivot(index="training_query", columns="quantity", values="reference")
+    assert wide.index.tolist() == ["candidate", "own"]
+    # ln of 6 classes; ln of the samples of a batch: 24 of them are one of 16 and one of 8.
+    expected = [np.log(6), (16 * np.log(16) + 8 * np.log(8)) / 24]
+    np.testing.assert_allclose(held_against["loss_trained_on_shuffled"], expected, atol=1e-4)
+    assert wide["zsl_texts_shuffled"].tolist() == held_against["zsl"].tolist() == [50.0, 50.0]
+    for gate in ("entropy", "stacking", "none"):
+        assert (wide[f"unseen_{gate}"] <= wide["zsl"]).all()
+        assert (wide[f"seen_{gate}"] <= wide["seen_candidates"]).all()
 
 
 @pytest.mark.slow

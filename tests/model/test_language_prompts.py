@@ -388,3 +388,16 @@ def test_the_tower_moves_to_a_gpu(tower):
 def test_impossible_sizes_are_refused(tower, changes, sentence):
     with pytest.raises(ScopleError, match=sentence):
         build(tower, **changes)
+
+
+def test_without_a_phrase_the_text_is_the_bare_name(tower):
+    prompts = build(tower, phrase="", prefix_length=0, text_prompting="none")
+    assert torch.equal(prompts(prompts.tokenize(NAMES)), _embedded(tower, NAMES))
+
+
+def _embedded(tower: TextTower, texts: list[str]) -> torch.Tensor:
+    tokens = tower.tokenize(texts)
+    states = tower.enter(tower.embed(tokens.ids), tokens)
+    for layer in range(tower.depth):
+        states = tower.complete(layer, states, tower.attend(layer, states, tokens))
+    return tower.finish(states, tokens)

@@ -1,0 +1,55 @@
+"""What keeps the numbers of one split honest, for both training queries: see `scople.diagnostics`."""
+
+from dataclasses import replace
+from typing import get_args
+
+import pandas as pd
+
+from scople.data.class_names import names_of
+from scople.data.joint_features import TestFeatures, TrainingFeatures, load_features
+from scople.diagnostics import diagnose, diagnostics_table
+from scople.files import whole
+from scople.model.losses import TrainingQuery
+from scople.params import Params
+from stages.assembly import build_model, build_tower, fit_settings
+from stages.layout import Layout, load_featured_problem
+from stages.running import run
+
+PLAIN_LABEL = {"text_prompting": "none", "phrase": "", "prefix_length": 0, "joint_prompts": 0, "sampler": False}
+"""The class name alone as text, the mean of the joints as skeleton: nothing but the projection learns."""
+
+
+def main(params: Params, split_name: str) -> str:
+    """Train four times for each training query and write one long table."""
+    layout, scale = Layout(params.profile, "ablations"), params.scale
+    seed = params.repeat_seed(params.seeds[0])
+    split, classes = load_featured_problem(params, split_name)
+    training = load_features(TrainingFeatures, layout.features(split_name, "training"))
+    test = load_features(TestFeatures, layout.features(split_name, "test"))
+    tower, width = build_tower(scale), training.features.shape[2]
+    measured = {}
+    for query in get_args(TrainingQuery):
+        method = replace(params.method, training_query=query)
+        measured[query] = diagnose(
+            lambda method=method: build_model(method, tower, width, seed),
+            build_model(replace(method, **PLAIN_LABEL), tower, width, seed),
+            training,
+            test,
+            split,
+            lambda labels: names_of(classes, labels),
+            gate_holdout=method.gate_holdout,
+            score_batch_size=scale.evaluate.batch_size,
+            **fit_settings(params, method, seed),
+        )
+    table = pd.concat([diagnostics_table(split_name, query, values) for query, values in measured.items()])
+    with whole(layout.diagnostics(split_name)) as path:
+        table.to_csv(path, index=False, lineterminator="\n")
+    return "; ".join(
+        f"{query}: ZSL {values['zsl'].value:.1f} %, loss on shuffled skeletons "
+        f"{values['loss_trained_on_shuffled'].value:.2f} of {values['loss_trained_on_shuffled'].reference:.2f}"
+        for query, values in measured.items()
+    )
+
+
+if __name__ == "__main__":
+    run(main)
