@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scople.errors import ScopleError
 from scople.figures import attention_pages, confusion_matrix, figure3, save, seen_unseen_curves
 from scople.params import Params
-from stages.layout import DATASETS, FIGURE3, Layout
+from stages.layout import DATASETS, Layout
 from stages.running import run
 
 
@@ -61,7 +61,12 @@ def _of_settings(params: Params, layout: Layout, note: str) -> Iterator[tuple[st
     """Figure 3."""
     table = pd.read_csv(layout.tables / "figure3.csv")
     (split,) = table["split"].unique()
-    chosen = {setting: getattr(params.method, setting) for setting in FIGURE3}
+    method = params.method
+    chosen = {
+        "prefix_length": method.prefix_length,
+        "layer_depth": method.layer_depth,
+        "joint_prompts": method.joint_prompts,
+    }
     yield "figure3", figure3(table, chosen, f"Figure 3: {split}, {note}")
 
 

@@ -35,6 +35,7 @@ SETTINGS = {
     "seed": 1,
     "device": CPU,
     "epochs": 7,
+    "autocast": "none",
     "batch_size": 53,
     "learning_rate": 5e-3,
     "text_weight": 0.5,
