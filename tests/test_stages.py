@@ -228,7 +228,7 @@ def test_own_recordings_of_real_people(root, real_data, tmp_path, monkeypatch):
     summary = json.loads((tmp_path / "work/own/corpus/msr/summary.json").read_text())
     assert (summary["parsed"], summary["training"], summary["broken"]) == (566, 291, 0)
     train_and_evaluate(params, params.variants, "msr_16_4_r1")
-    assert "ZSL msr_16_4_r1" in tables.main(params, "main")
+    assert "msr_16_4_r1" in tables.main(params, "main")
     checks = pd.read_csv(tmp_path / "results/own/tables/controls.csv")
     assert (checks["chance"] == 25).all()
     assert checks["note"].isna().all()  # nothing here is synthetic

@@ -90,6 +90,10 @@ def test_a_description_says_what_there_is_and_what_is_missing(tmp_path, ntu):
         ({"missing": "nowhere.txt"}, "nowhere.txt can not be read"),
         ({"format": "[unclosed"}, "is not YAML"),
         ({"skeletons": "x"}, "unknown key 'skeletons'"),
+        ({"expected": "7"}, "'expected' .* is 7 and must be numbers"),
+        ({"expected": "{missing: 7}"}, "'expected' .* must be numbers"),
+        ({"expected": "{recordings: -7}"}, "'expected' .* must be numbers"),
+        ({"expected": "{recordings: 7, files: 5}"}, "'expected' .* must be numbers"),
     ],
 )
 def test_a_wrong_description_is_refused(tmp_path, change, reason):
