@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 import pandas as pd
 import yaml
 from dvc.scm import SCM, SCMError, resolve_rev
+from scmrepo.exceptions import SCMError as GitError
 
 from scople.comparison import compare, readable
 from scople.errors import ScopleError
@@ -64,7 +65,7 @@ def _measured(params: Params, name: str) -> Metrics:
         try:
             git = SCM(".")
             files = git.get_fs(resolve_rev(git, name))
-        except SCMError as error:
+        except (SCMError, GitError) as error:
             raise ScopleError(
                 f"'{name}' is neither a variant of params.yaml ({', '.join(known)}) nor a git revision or an "
                 "experiment: correct the name."

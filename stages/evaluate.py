@@ -72,7 +72,7 @@ def main(params: Params, split_name: str, variant: str) -> str:
         predicted = labels_of(split, *predictions[method.gate])
         accuracies = per_class_accuracy(predicted, test.labels, len(classes))
         per_class += [heading | row for row in per_class_rows(classes, split.unseen, accuracies)]
-        pairs = {"actual": names_of(classes, test.labels), "predicted": names_of(classes, predicted)}
+        pairs = {"actual": names_of(classes, test.labels.tolist()), "predicted": names_of(classes, predicted.tolist())}
         confused.append(pd.DataFrame(pairs))
         attention.append(
             attention_by_class(

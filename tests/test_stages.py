@@ -16,7 +16,7 @@ from scople.data.class_names import load_classes
 from scople.data.splits import load_split, partition
 from scople.demo import load_programs, write_ntu_archives
 from scople.params import load_params
-from stages import diagnostics, evaluate, features, figure3, parse, preflight, pretrain, tables, train
+from stages import compare, diagnostics, evaluate, features, figure3, figures, parse, preflight, pretrain, tables, train
 
 CLASSES = ["drink water", "kicking something", "jump up", "sitting down", "hand waving", "pickup", "clapping", "salute"]
 SCALE = {
@@ -88,6 +88,7 @@ def run_chain():
     params = load_params()
     extract_features(params)
     train_and_evaluate(params, params.variants)
+    figures.main(params)
     return tables.main(params, "main")
 
 
@@ -121,6 +122,8 @@ def test_whole_chain_repeats_to_the_byte(inside):
     measured = table[table["source"] == "measured"]
     assert measured["model"].tolist() == ["SCoPLe", "SCoPLe w/o all prompts"]
     assert measured["note"].str.contains("not comparable").all()
+    pictures = sorted(path.name for path in (inside / "results/demo/figures").iterdir())
+    assert pictures == [f"{SPLIT}_{name}.png" for name in ("attention_1", "confusion", "gates")]
 
 
 def test_no_unseen_class_and_no_test_subject_reaches_a_training(inside):
@@ -153,10 +156,36 @@ def test_no_unseen_class_and_no_test_subject_reaches_a_training(inside):
     assert poisoned_test != honest_test  # the poison was real
 
 
-def test_diagnostics_that_were_not_run_are_one_sentence(inside):
-    assert_one_sentence(call(inside, "stages.diagnostics_table"), "ntu60_55_5.csv is missing", "run `python -m")
+def test_pictures_show_what_was_scored(inside):
+    params = load_params()
+    extract_features(params)
+    train_and_evaluate(params, ["scople"])
+    folder = inside / "work/demo/evaluation/scople"
+    pairs = pd.read_csv(folder / f"{SPLIT}.predictions.csv")
+    details = json.loads((folder / f"{SPLIT}.json").read_text())
+    right = 100 * (pairs["actual"] == pairs["predicted"]).groupby(pairs["actual"]).mean()
+    assert right.to_dict() == {row["label"]: pytest.approx(row["accuracy"]) for row in details["per_class"]}
+    assert details["gates"][0]["entropy"] == details["repeats"][0]
+    attention = pd.read_csv(folder / f"{SPLIT}.attention.csv").set_index(["label", "is_unseen"])
+    assert {label for label, is_unseen in attention.index if is_unseen} == {CLASSES[2], CLASSES[6]}
+    np.testing.assert_allclose(attention.sum(axis=1), 1, atol=1e-4)
 
 
+def test_compare_prints_variants_side_by_side(inside, capsys):
+    for variant, zsl in (("scople", 50.0), ("no_prompts", 40.0)):
+        path = inside / f"results/demo/metrics/{variant}/{SPLIT}.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"zsl": zsl, "seen": 30.0, "unseen": 20.0, "harmonic": 24.0}))
+    compare.main(load_params(), "no_prompts", "scople")
+    printed = capsys.readouterr().out
+    assert ["ZSL", SPLIT, "40.00", "50.00", "+10.00", "-"] in [line.split() for line in printed.splitlines()]
+    assert "synthetic" in printed
+    subprocess.run(["git", "init", "-q"], cwd=inside, check=True)
+    assert_one_sentence(call(inside, "stages.compare", "scople", "nonsense"), "'nonsense'", "variant", "revision")
+    assert_one_sentence(call(inside, "stages.compare", "scople", "coop"), "'coop'", "dvc repro")
+
+
+@pytest.mark.slow
 def test_diagnostics_of_both_queries(inside):
     params = load_params()
     extract_features(params)
