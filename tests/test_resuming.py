@@ -109,6 +109,83 @@ def test_a_full_disk_gives_one_sentence_and_leaves_the_outputs_of_before(monkeyp
     said = capsys.readouterr().err
     assert "Traceback" not in said
     line = said.splitlines()[-1]  # lines of progress may stand before it
+    assert re.fullmatch(
+        r"error: pretrain: work/demo/backbone/\S+ can not be written, the disk is full: free .*\.", line
+    )
+    assert contents(Path("work")) == before
+
+
+def prepared(stage):
+    """Everything before the stage, for trainings of a few seconds; the words to call it with."""
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    document["profiles"]["demo"]["pretrain"]["epochs"] = 41 if stage == "pretrain" else 2
+    document["profiles"]["demo"]["train"]["epochs"] = 211
+    Path("params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    params = load_params()
+    preflight.main(params)
+    parse.main(params, "tiny")
+    if stage == "train":
+        pretrain.main(params, SPLIT)
+        features.main(params, SPLIT)
+        return ["stages.train", SPLIT, "no_prompts"]
+    return ["stages.pretrain", SPLIT]
+
+
+OUTPUTS = {"pretrain": ["backbone", "history"], "train": ["model", "history/no_prompts"]}
+
+
+def taken(stage):
+    """What the stage wrote, removed as DVC removes it before it calls the stage again."""
+    found = {}
+    for folder in OUTPUTS[stage]:
+        if (path := Path("work/demo") / folder).exists():
+            found |= {f"{folder}/{name}": content for name, content in contents(path).items()}
+            shutil.rmtree(path)
+    return found
+
+
+def started(words):
+    return subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["pretrain", "train"])
+def test_killed_at_ten_moments_it_ends_with_the_bytes_of_an_undisturbed_run(stage):
+    words = prepared(stage)
+    start = time.monotonic()
+    done = call(Path.cwd(), *words)
+    duration = time.monotonic() - start
+    assert done.returncode == 0, done.stderr
+    undisturbed = taken(stage)
+    assert undisturbed
+    moments = random.Random(1)
+    killed = went_on = 0
+    while killed < 10:
+        process = started(words)
+        try:
+            process.communicate(timeout=moments.uniform(0.3, 1) * duration)
+            taken(stage)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            killed += 1
+            went_on += any(Path(".resume").rglob("*.pt"))
+    assert went_on >= 3
+    assert call(Path.cwd(), *words).returncode == 0
+    assert taken(stage) == undisturbed
+    assert not any(Path(".resume").rglob("*.pt"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_it_within_seconds_and_says_where_it_goes_on(number, code):
+    words = prepared("pretrain")
+    process = started(words)
+    while process.poll() is None and not any(Path(".resume").rglob("*.pt")):
+        time.sleep(0.05)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == code
     assert "Traceback" not in said
     sentence = r"error: pretrain: interrupted; called again, it goes on after epoch \d+ of backbone\."
     assert re.fullmatch(sentence, said.splitlines()[-1]), said
