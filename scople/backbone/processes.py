@@ -49,13 +49,11 @@ class SharedTraining:
 
     def __init__(self, device: torch.device):
         # Imported here because only this needs it: every stage would pay for its import.
-        from accelerate import Accelerator, DataLoaderConfiguration, DistributedDataParallelKwargs
+        from accelerate import Accelerator, DataLoaderConfiguration
 
         self._accelerator = Accelerator(
             cpu=device.type == "cpu",
             dataloader_config=DataLoaderConfiguration(split_batches=True, even_batches=False),
-            # Buffers are alike in all processes, as is the mean that they are made from.
-            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
         )
 
     def divide(self, model: nn.Module, batches: DataLoader) -> tuple[nn.Module, DataLoader]:
