@@ -134,6 +134,7 @@ class Machine:
     threads: int = at_least(1)
     device: str = one_of("auto", "cpu", "cuda")
     workers: int = at_least(0)
+    processes: int = at_least(1)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int
 
+from scople.checkpoints import Checkpoint, History
 from scople.errors import ScopleError
 from scople.model.losses import TrainingQuery, skeleton_to_text, text_to_skeleton, training_logits, weighted
 from scople.model.scople import SCoPLe
@@ -32,7 +33,8 @@ def fit(
     text_weight: float,
     seed: int,
     device: torch.device,
-) -> list[dict[str, int | float]]:
+    checkpoint: Checkpoint | None = None,
+) -> History:
     """Train in place with Adam (0.9, 0.999), no schedule, no decay. Unstated: the last epoch is the result.
 
     Samples are shuffled anew for every epoch; the last batch of an epoch may be smaller.
@@ -51,6 +53,7 @@ def fit(
         text_weight: see `scople.model.losses.weighted`.
         seed: root seed; decides the order of the samples.
         device: where to train.
+        checkpoint: of a training that was killed, to go on from; kept up to date.
 
     Returns:
         For each epoch its number, from 1, and the means over its samples of the loss and of both terms, in nats.
@@ -69,8 +72,9 @@ def fit(
     with torch.no_grad():
         text = model.embed_text(tokens)
     generator = torch_generator(seed, "training", "order")
-    history = []
-    for epoch in progress(range(1, epochs + 1), "training", unit="epoch"):
+    state = {"model": model, "optimiser": optimiser, "order": generator}
+    history = checkpoint.restore(state) if checkpoint else []
+    for epoch in progress(range(1, epochs + 1), "training", unit="epoch", done=len(history)):
         sums = torch.zeros(3, device=device)  # read once an epoch: the device never waits for the host
         for batch in torch.randperm(len(samples), generator=generator).to(device).split(batch_size):
             with precision:
@@ -92,6 +96,8 @@ def fit(
                 "lower the rate."
             )
         history.append({"epoch": epoch, **means})
+        if checkpoint:
+            checkpoint.save(state, history, is_last=epoch == epochs)
     return history
 
 

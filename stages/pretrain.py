@@ -1,15 +1,21 @@
-"""Shift-GCN from scratch on one split: seen classes of training subjects, nothing else."""
+"""Shift-GCN from scratch on one split: seen classes of training subjects, nothing else.
+
+`torchrun --nproc_per_node 2 -m stages.pretrain SPLIT` shares each batch among two processes; `dvc repro` does the same
+where params.yaml has `machine.processes: 2`.
+"""
 
 import pandas as pd
 from safetensors.torch import save_file
 
 from scople.backbone.pretraining import pretrain
+from scople.backbone.processes import SharedTraining
 from scople.data.corpus import Corpus, NormalisedSequences
 from scople.data.splits import partition, targets
 from scople.files import whole
 from scople.params import Params
 from stages.layout import Layout, load_problem
-from stages.running import device, run
+from stages.resuming import resumable
+from stages.running import device, is_first_process, run, under_torchrun
 
 
 def main(params: Params, split_name: str) -> str:
@@ -19,28 +25,32 @@ def main(params: Params, split_name: str) -> str:
     corpus = Corpus.open(layout.corpus(params.dataset_of(split_name)))
     labels = corpus.index["label"].to_numpy()
     rows = partition(split, labels, corpus.index["is_training"].to_numpy()).training
-    backbone, history = pretrain(
-        NormalisedSequences(corpus, rows, scale.frames),
-        targets(labels[rows], split.seen),
-        len(split.seen),
-        width=scale.pretrain.width,
-        epochs=scale.pretrain.epochs,
-        batch_size=scale.pretrain.batch_size,
-        learning_rate=scale.pretrain.learning_rate,
-        milestones=scale.pretrain.milestones,
-        position_gradient=params.method.position_gradient,
-        seed=params.seed,
-        device=device(params),
-        workers=params.machine.workers,
-    )
-    with whole(layout.backbone(split_name)) as path:
-        save_file(backbone.state_dict(), path)
-    with whole(layout.backbone_history(split_name)) as path:
-        pd.DataFrame(history).to_csv(path, index=False, lineterminator="\n")
+    with resumable(params, "pretrain", split_name, inputs=[layout.corpus(params.dataset_of(split_name))]) as checkpoint:
+        backbone, history = pretrain(
+            NormalisedSequences(corpus, rows, scale.frames),
+            targets(labels[rows], split.seen),
+            len(split.seen),
+            width=scale.pretrain.width,
+            epochs=scale.pretrain.epochs,
+            batch_size=scale.pretrain.batch_size,
+            learning_rate=scale.pretrain.learning_rate,
+            milestones=scale.pretrain.milestones,
+            position_gradient=params.method.position_gradient,
+            seed=params.seed,
+            device=device(params),
+            workers=params.machine.workers,
+            checkpoint=checkpoint("backbone"),
+            shared=SharedTraining(device(params)) if under_torchrun() else None,
+        )
+        if is_first_process():
+            with whole(layout.backbone(split_name)) as path:
+                save_file(backbone.state_dict(), path)
+            with whole(layout.backbone_history(split_name)) as path:
+                pd.DataFrame(history).to_csv(path, index=False, lineterminator="\n")
     last = history[-1]
     learned = f"loss {last['loss']:.3f}, accuracy {last['accuracy']:.1f} %"
     return f"{len(rows)} samples of {len(split.seen)} seen classes, {learned}"
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, shares=True)

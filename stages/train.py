@@ -14,6 +14,7 @@ from scople.params import Params
 from scople.training import fit
 from stages.assembly import build_model, build_tower, fit_settings
 from stages.layout import Layout, load_featured_problem
+from stages.resuming import resumable
 from stages.running import run
 
 
@@ -26,22 +27,32 @@ def main(params: Params, split_name: str, variant: str, seed: str) -> str:
     settings = fit_settings(params, method, root_seed)
     model = build_model(method, tower, width, root_seed)
     rows = targets(training.labels, split.seen)
-    history = fit(model, training.features, rows, names_of(classes, split.seen), **settings)
-    gates = calibrate_gates(
-        build_model(method, tower, width, root_seed),
-        training,
-        split,
-        lambda labels: names_of(classes, labels),
-        gate_holdout=method.gate_holdout,
-        score_batch_size=params.scale.evaluate.batch_size,
-        **settings,
-    )
-    with whole(layout.model(split_name, variant, seed)) as path:
-        save_file({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, path)
-    with whole(layout.gates(split_name, variant, seed)) as path:
-        path.write_text(json.dumps(gates) + "\n")
-    with whole(layout.history(split_name, variant, seed)) as path:
-        pd.DataFrame(history).to_csv(path, index=False, lineterminator="\n")
+    inputs = [layout.features(split_name, "training"), layout.classes(split_name)]
+    with resumable(params, "train", split_name, variant, seed, inputs=inputs) as checkpoint:
+        history = fit(
+            model,
+            training.features,
+            rows,
+            names_of(classes, split.seen),
+            checkpoint=checkpoint("training"),
+            **settings,
+        )
+        gates = calibrate_gates(
+            build_model(method, tower, width, root_seed),
+            training,
+            split,
+            lambda labels: names_of(classes, labels),
+            gate_holdout=method.gate_holdout,
+            score_batch_size=params.scale.evaluate.batch_size,
+            checkpoint=checkpoint("gates"),
+            **settings,
+        )
+        with whole(layout.model(split_name, variant, seed)) as path:
+            save_file({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, path)
+        with whole(layout.gates(split_name, variant, seed)) as path:
+            path.write_text(json.dumps(gates) + "\n")
+        with whole(layout.history(split_name, variant, seed)) as path:
+            pd.DataFrame(history).to_csv(path, index=False, lineterminator="\n")
     return (
         f"loss {history[0]['loss']:.3f} to {history[-1]['loss']:.3f} over {len(rows)} samples of "
         f"{len(split.seen)} seen classes, entropy gate's H on pseudo-unseen ones {gates['entropy']['harmonic']:.1f} %"

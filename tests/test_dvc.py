@@ -54,7 +54,8 @@ def make_project(root, place):
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(root / name, place / name)
     document = yaml.safe_load((place / "params.yaml").read_text()) | TINY
-    document["profiles"]["demo"] |= SCALE
+    demo = document["profiles"]["demo"]
+    demo |= {key: demo[key] | value if isinstance(value, dict) else value for key, value in SCALE.items()}
     (place / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     call(place, "git", "init", "-q")
     commit(place)

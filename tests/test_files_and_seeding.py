@@ -1,11 +1,13 @@
 """Atomic outputs and named generators."""
 
+import shutil
 import subprocess
 import sys
 
 import pytest
 import torch
 
+from scople.errors import ScopleError
 from scople.files import whole
 from scople.seeding import derive, numpy_generator, seeded, torch_generator
 
@@ -35,6 +37,33 @@ def test_folder_takes_the_place_of_a_folder(tmp_path):
             beside.mkdir()
             (beside / name).write_text(name)
     assert [p.name for p in path.iterdir()] == ["new"]
+
+
+def test_a_full_disk_is_named_and_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "file.txt"
+    path.write_text("one")
+
+    def fill():
+        with whole(path) as beside:
+            beside.symlink_to("/dev/full")
+            beside.write_text("two")
+
+    with pytest.raises(ScopleError, match=r"file\.txt can not be written, the disk is full"):
+        fill()
+
+    def fail():
+        with whole(path) as beside:
+            beside.write_text("two")
+            raise RuntimeError("torch, numpy and safetensors do not say why")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    usage = shutil.disk_usage(tmp_path)._replace(free=4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(ScopleError, match="the disk is full"):
+        fail()
+    assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
+    assert path.read_text() == "one"
 
 
 def test_named_generators_differ_and_repeat():

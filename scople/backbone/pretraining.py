@@ -16,8 +16,10 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, RandomSampler, StackDataset
 
+from scople.backbone.processes import SharedTraining, mean_over_processes
 from scople.backbone.shift_gcn import ShiftGCN
 from scople.backbone.temporal_shift import PositionGradient
+from scople.checkpoints import Checkpoint, History
 from scople.errors import ScopleError
 from scople.progress import progress
 from scople.seeding import seeded, torch_generator
@@ -37,7 +39,9 @@ def pretrain(
     seed: int,
     device: torch.device | str,
     workers: int = 0,
-) -> tuple[ShiftGCN, list[dict[str, int | float]]]:
+    checkpoint: Checkpoint | None = None,
+    shared: SharedTraining | None = None,
+) -> tuple[ShiftGCN, History]:
     """Train a Shift-GCN from scratch.
 
     Args:
@@ -53,13 +57,17 @@ def pretrain(
         seed: root seed of the initialisation and of the order of samples.
         device: where to train.
         workers: processes that read sequences; the result does not depend on them.
+        checkpoint: of a training that was killed, to go on from; kept up to date.
+        shared: the processes that share this training, each calling it with the same arguments; the result is that
+            of one process, but for rounding.
 
     Returns:
         The network in evaluation mode, and a row for each epoch: `epoch` from 1, mean `loss` in nats and `accuracy`
         in per cent over the samples as they were trained on, `learning_rate`.
 
     Raises:
-        ScopleError: there are no sequences, or the loss is no longer a finite number.
+        ScopleError: there are no sequences, the loss is no longer a finite number, or the processes can not have
+            equal parts of a batch.
     """
     if len(targets) == 0:
         raise ScopleError("The backbone has 0 sequences to train on; give it at least one of a seen class.")
@@ -68,18 +76,28 @@ def pretrain(
     optimiser = torch.optim.SGD(parameter_groups(model), learning_rate, momentum=0.9, nesterov=True)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, list(milestones), gamma=0.1)
     samples = StackDataset(sequences, torch.as_tensor(targets, dtype=torch.int64))
+    order = torch_generator(seed, "backbone", "order")
+    workers_generator = torch_generator(seed, "backbone", "workers")
     batches = DataLoader(
         samples,
-        batch_size,
-        sampler=RandomSampler(samples, generator=torch_generator(seed, "backbone", "order")),
-        drop_last=len(samples) >= batch_size,
+        min(batch_size, len(samples)),
+        sampler=RandomSampler(samples, generator=order),
+        drop_last=True,
         num_workers=workers,
         persistent_workers=workers > 0,
-        generator=torch_generator(seed, "backbone", "workers"),
+        generator=workers_generator,
     )
-    history = []
-    for epoch in progress(range(1, epochs + 1), "Shift-GCN", unit="epoch"):
-        loss, accuracy = _train_epoch(model, batches, optimiser)
+    network, part = shared.divide(model, batches) if shared else (model, batches)
+    state = {
+        "model": model,
+        "optimiser": optimiser,
+        "schedule": schedule,
+        "order": order,
+        "workers": workers_generator,
+    }
+    history = checkpoint.restore(state) if checkpoint else []
+    for epoch in progress(range(1, epochs + 1), "Shift-GCN", unit="epoch", done=len(history)):
+        loss, accuracy = _train_epoch(network, part, optimiser, device)
         if not np.isfinite(loss):
             raise ScopleError(
                 f"The backbone's loss is {loss} after epoch {epoch}; lower the learning rate, now {learning_rate}."
@@ -87,13 +105,16 @@ def pretrain(
         rate = schedule.get_last_lr()[0]
         history.append({"epoch": epoch, "loss": loss, "accuracy": accuracy, "learning_rate": rate})
         schedule.step()
+        if checkpoint:
+            checkpoint.save(state, history, is_last=epoch == epochs)
     return model.eval(), history
 
 
-def _train_epoch(model: ShiftGCN, batches: DataLoader, optimiser: torch.optim.Optimizer) -> tuple[float, float]:
+def _train_epoch(
+    model: nn.Module, batches: DataLoader, optimiser: torch.optim.Optimizer, device: torch.device | str
+) -> tuple[float, float]:
     """One pass; mean loss and per cent of samples that were recognised."""
     model.train()
-    device = model.fc.weight.device
     # Summed where they arise: asking for a number at every step would make the device wait.
     total = torch.zeros(2, dtype=torch.float64, device=device)
     samples = 0
@@ -107,7 +128,7 @@ def _train_epoch(model: ShiftGCN, batches: DataLoader, optimiser: torch.optim.Op
         recognised = (logits.detach().argmax(1) == target).sum()
         total += torch.stack([loss.detach().double() * len(target), recognised.double()])
         samples += len(target)
-    loss, recognised = (total / samples).tolist()
+    loss, recognised = mean_over_processes(total / samples).tolist()
     return loss, 100 * recognised
 
 

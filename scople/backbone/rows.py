@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from scople.backbone.processes import mean_over_processes, process_count
 from scople.shapes import JOINTS
 
 
@@ -25,7 +26,27 @@ class PointwiseConv(nn.Module):
         return torch.addmm(self.bias[:, None], self.weight, x)
 
 
-class RowNorm(nn.BatchNorm1d):
+class SharedNorm(nn.BatchNorm1d):
+    """Batch norm by the mean and variance of a batch that several processes share, each having an equal part of it.
+
+    torch's SyncBatchNorm is for GPUs only; this one is for both. Of a process on its own it is PyTorch's batch norm.
+    """
+
+    def forward(self, x: Float[Tensor, "N F L"]) -> Float[Tensor, "N F L"]:
+        """Normalise feature by feature over samples and positions."""
+        if not (self.training and process_count() > 1):
+            return super().forward(x)
+        mean = mean_over_processes(x.mean((0, 2)))
+        centred = x - mean[:, None]
+        variance = mean_over_processes(centred.square().mean((0, 2)))
+        with torch.no_grad():
+            size = process_count() * x.numel() // self.num_features
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (size / (size - 1)), self.momentum)
+        return centred * (self.weight * (variance + self.eps).rsqrt())[:, None] + self.bias[:, None]
+
+
+class RowNorm(SharedNorm):
     """Batch norm of a `C V B T` map over channels (C features) or (channel, joint) pairs (C V features).
 
     One feature is one contiguous row of the map. PyTorch's group norm with a row a group computes the same in
@@ -35,7 +56,7 @@ class RowNorm(nn.BatchNorm1d):
     def forward(self, x: Float[Tensor, "C V B T"]) -> Float[Tensor, "C V B T"]:
         """Normalise by the rows' own mean and variance in training, by the running ones otherwise."""
         rows, size = self.num_features, x.numel() // self.num_features
-        if not self.training:
+        if not self.training or process_count() > 1:
             return super().forward(x.view(1, rows, size)).view_as(x)
         y, mean, inverse_deviation = torch.native_group_norm(x, self.weight, self.bias, 1, rows, size, rows, self.eps)
         with torch.no_grad():

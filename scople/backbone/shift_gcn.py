@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from scople.backbone.rows import PointwiseConv, RowNorm, RowOrder, spatial_shift_in, spatial_shift_out
+from scople.backbone.rows import PointwiseConv, RowNorm, RowOrder, SharedNorm, spatial_shift_in, spatial_shift_out
 from scople.backbone.temporal_shift import PositionGradient, temporal_shift
 from scople.errors import ScopleError
 from scople.shapes import JOINTS, PERSONS
@@ -42,7 +42,7 @@ class ShiftGCN(nn.Module):
 
     def __init__(self, num_classes: int, width: int = 64, position_gradient: PositionGradient = "sign") -> None:
         super().__init__()
-        self.data_bn = nn.BatchNorm1d(PERSONS * JOINTS * COORDINATES)
+        self.data_bn = SharedNorm(PERSONS * JOINTS * COORDINATES)
         self.l1 = Block(COORDINATES, width, position_gradient, residual=False)
         self.l2 = Block(width, width, position_gradient)
         self.l3 = Block(width, width, position_gradient)

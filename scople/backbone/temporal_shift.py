@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from scople.backbone.processes import mean_over_processes
+
 PositionGradient = Literal["true", "sign"]
 """How positions learn: by the derivative of the loss, or by the rule of the published kernel (`published_rule`)."""
 
@@ -67,7 +69,7 @@ def published_rule(positions: Float[Tensor, " C"]) -> Float[Tensor, " C"]:
 
     So does the backward pass of kchengiva/Shift-GCN, model/Temporal_shift/cuda/shift_cuda_kernel.cu: positions move
     at a constant rate, whatever the size of the loss. Where several replicas share a batch the published code adds
-    their +-0.01 up; here one process sees the whole batch.
+    their +-0.01 up; here the rule sees the gradient of the whole batch, however many processes share it.
     """
     return _PublishedRule.apply(positions)
 
@@ -79,4 +81,5 @@ class _PublishedRule(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> Tensor:
+        gradient = mean_over_processes(gradient)
         return torch.where(gradient == 0, 0.0001, 0.01 * gradient.sign())

@@ -1,12 +1,14 @@
 """The CLIP text tower of the paper (ViT-B/32), from open_clip: pre-norm, causal, read at the end token."""
 
 import os
-import pickle
+import warnings
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from scople.errors import ScopleError
@@ -15,10 +17,13 @@ from scople.text.torchvision_operators import declare_torchvision_operators
 from scople.text.tower import TextTower, Tokens, attention
 
 SHA256 = "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"
-"""Digest of OpenAI's ViT-B-32.pt, as it stands in its address."""
+"""Digest of OpenAI's ViT-B-32.pt, published as part of its address."""
 
 DOWNLOADED = Path("~/.cache/clip/ViT-B-32.pt")
 """Where open_clip keeps what it downloads for "openai"."""
+
+SIZES = {"width": 512, "heads": 8, "layers": 12, "output_dim": 512}
+"""The text half of ViT-B/32; 77 tokens and 49,408 words are open_clip's defaults."""
 
 
 class ClipTower(TextTower):
@@ -53,22 +58,27 @@ class ClipTower(TextTower):
         """ViT-B/32 with OpenAI's weights and the QuickGELU they were trained with.
 
         Args:
-            weights: "openai" (open_clip downloads ViT-B-32.pt once and checks its digest), or the path of that file.
+            weights: "openai" (open_clip downloads ViT-B-32.pt once), or the path of that file or of its tensors as
+                safetensors, under OpenAI's names.
 
         Raises:
-            ScopleError: the weights are neither there nor to be had, or are not a CLIP model's.
+            ScopleError: the weights are neither there nor to be had, or are not the published ones.
         """
         declare_torchvision_operators()
-        import open_clip
+        from open_clip.transformer import QuickGELU, TextTransformer
 
-        name = "ViT-B-32" if weights == "openai" else os.fspath(weights)
-        try:
-            model = open_clip.load_openai_model(name, precision="fp32", device="cpu")
-        except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
-            raise ScopleError(
-                f"The CLIP ViT-B/32 weights {os.fspath(weights)!r} cannot be loaded ({type(error).__name__}): "
-                "go online once for 'openai', or put OpenAI's ViT-B-32.pt anywhere and give its path as text_weights."
-            ) from error
+        published = _read(weights)
+        with torch.device("meta"):  # no memory and no time for weights that are about to be replaced
+            model = TextTransformer(**SIZES, act_layer=QuickGELU)
+        own = model.state_dict()
+        for name, tensor in own.items():
+            found = tuple(published[name].shape) if name in published else "missing"
+            if found != tuple(tensor.shape):
+                raise ScopleError(
+                    f"The CLIP weights {os.fspath(weights)!r} are not those of ViT-B/32: {name} is {found} and not "
+                    f"{tuple(tensor.shape)}; give OpenAI's ViT-B-32.pt as text_weights."
+                )
+        model.load_state_dict({name: published[name].float() for name in own}, assign=True)
         return cls(model)
 
     def encode(self, text: str) -> list[int]:
@@ -107,11 +117,15 @@ class ClipTower(TextTower):
 def find_weights(weights: str | os.PathLike = "openai") -> Path:
     """The file of OpenAI's weights, found and its digest checked; nothing is loaded or downloaded.
 
+    Of their tensors as safetensors no digest is published; `ClipTower.pretrained` checks names and shapes.
+
     Raises:
         ScopleError: the file is not there, or is not the published one.
     """
     path = (DOWNLOADED if weights == "openai" else Path(weights)).expanduser()
     try:
+        if path.suffix == ".safetensors" and path.is_file():
+            return path
         digest = sha256(path)
     except OSError as error:
         raise ScopleError(
@@ -123,3 +137,27 @@ def find_weights(weights: str | os.PathLike = "openai") -> Path:
             f"The CLIP weights {path} have the SHA-256 {digest} and not {SHA256}; get OpenAI's ViT-B-32.pt again."
         )
     return path
+
+
+def _read(weights: str | os.PathLike) -> dict[str, Tensor]:
+    """Tensors of CLIP by OpenAI's names, from a file that can not run code here."""
+    if weights == "openai":
+        import open_clip
+
+        try:
+            open_clip.download_pretrained_from_url(open_clip.get_pretrained_url("ViT-B-32", "openai"))
+        except (OSError, RuntimeError) as error:
+            raise ScopleError(
+                f"The CLIP ViT-B/32 weights 'openai' cannot be loaded ({type(error).__name__}): go online once, or put "
+                "OpenAI's ViT-B-32.pt anywhere and give its path as text_weights."
+            ) from error
+    path = find_weights(weights)
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ScopleError(f"The CLIP weights {path} are no safetensors file ({error}): make it again.") from error
+    # The file is a TorchScript archive: programs of its own beside the tensors. Any but OpenAI's was refused above.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated", DeprecationWarning)
+        return torch.jit.load(path, map_location="cpu").state_dict()
