@@ -5,3 +5,7 @@ import os
 # Must stand before the first import of torch. Its threads wait for each other by spinning; without a bound on that a
 # training becomes more than ten times slower as soon as anything else runs on one of the cores.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+# `machine.threads` alone decides how many threads there are: what they share out decides the rounding of sums.
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.pop(name, None)

@@ -4,7 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-import torch
+
+# Before torch: a bound on how long its threads spin, as `stages` sets it.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+import torch  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 

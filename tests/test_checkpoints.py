@@ -90,6 +90,7 @@ def fitted(checkpoint=None):
         learning_rate=0.01,
         training_query="candidate",
         text_weight=0.5,
+        autocast="none",
         seed=1,
         device=torch.device("cpu"),
         checkpoint=checkpoint,
@@ -121,6 +122,7 @@ def test_killed_after_every_epoch_it_ends_with_the_same_bytes(train, tmp_path, m
     assert result(*train(Checkpoint(path))) == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("always_kept")
 @pytest.mark.parametrize("train", [pretrained, fitted])
 def test_killed_within_an_epoch_it_ends_with_the_same_bytes(train, tmp_path, monkeypatch):
@@ -149,6 +151,7 @@ def test_killed_within_an_epoch_it_ends_with_the_same_bytes(train, tmp_path, mon
     assert result(*trained) == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("always_kept")
 def test_workers_do_not_change_what_a_resumed_training_gives(tmp_path):
     undisturbed = result(*pretrained())

@@ -211,6 +211,7 @@ def workplace(root, tmp_path, described):
     return place
 
 
+@pytest.mark.slow
 def test_every_line_is_printed_and_the_exit_code_says_whether_something_is_to_be_done(workplace):
     done = call(workplace)
     assert done.returncode == 1

@@ -127,7 +127,7 @@ def prepared(stage):
     if stage == "train":
         pretrain.main(params, SPLIT)
         features.main(params, SPLIT)
-        return ["stages.train", SPLIT, "no_prompts"]
+        return ["stages.train", SPLIT, "no_prompts", "1"]
     return ["stages.pretrain", SPLIT]
 
 

@@ -156,6 +156,7 @@ def test_no_unseen_class_and_no_test_subject_reaches_a_training(inside):
     assert poisoned_test != honest_test  # the poison was real
 
 
+@pytest.mark.slow
 def test_pictures_show_what_was_scored(inside):
     params = load_params()
     extract_features(params)
@@ -171,6 +172,7 @@ def test_pictures_show_what_was_scored(inside):
     np.testing.assert_allclose(attention.sum(axis=1), 1, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_compare_prints_variants_side_by_side(inside, capsys):
     for variant, zsl in (("scople", 50.0), ("no_prompts", 40.0)):
         path = inside / f"results/demo/metrics/{variant}/{SPLIT}.json"
@@ -309,6 +311,7 @@ def test_missing_archive_stops_the_preflight_of_the_real_profile(inside):
     assert not (inside / "work").exists()
 
 
+@pytest.mark.slow
 def test_missing_weights_stop_the_preflight_of_the_real_profile(inside):
     change(inside, "params.yaml", "profile: demo", "profile: paper")
     change(inside, "params.yaml", "text_weights: openai", "text_weights: nowhere/ViT-B-32.pt")

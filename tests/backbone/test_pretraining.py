@@ -42,6 +42,7 @@ class Waving(Dataset):
         return torch.from_numpy(self.sequences[i])
 
 
+@pytest.mark.slow
 def test_learns_what_can_be_separated():
     training = Waving(48)
     longer = RECIPE | {"width": 4, "epochs": 12, "milestones": [8]}
