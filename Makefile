@@ -8,7 +8,7 @@ export GOMP_SPINCOUNT ?= 10000
 # Stages call `python`; it has to be the environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro doctor ablations verify test slow check format setup clean
+.PHONY: repro doctor ablations lock verify test slow check format setup clean
 
 repro: $(READY)  ## set up and run the whole pipeline of the profile in params.yaml
 	dvc repro
@@ -18,6 +18,9 @@ doctor: $(READY)  ## check archives, weights, device, memory, disk and versions 
 
 ablations: $(READY)  ## Tables 1 and 4, Figure 3 and the diagnostics on top of it
 	dvc repro ablations/dvc.yaml
+
+lock: $(READY)  ## do the committed locks belong to this code? without any data, in seconds
+	@python -m stages.verify lock
 
 verify: $(READY)  ## run everything again, nothing from a cache, and compare with what is committed
 	dvc repro --all-pipelines --force --no-run-cache

@@ -1,10 +1,13 @@
-"""Did a forced re-run give what is committed? To the byte on the machine type that made it, within bounds elsewhere.
+"""Do the locks belong to this code, and did a forced re-run give what is committed?
 
-`make verify` re-runs everything and calls `check`; `record` writes the machine down beside results to be committed.
+`make lock` calls `lock`: without data and in seconds. `make verify` re-runs everything and calls `check`: bytes on the
+type of machine that made the results, metrics within bounds elsewhere. `record` writes that machine down beside results
+that are about to be committed.
 """
 
 import json
 import platform
+import re
 import subprocess
 from pathlib import Path
 
@@ -21,19 +24,45 @@ SINGLE, MEAN = 15.0, 3.0
 
 
 def main(params: Params, verb: str) -> str:
-    """Compare the working tree with the last commit, or record the machine."""
-    path = Path("results") / params.profile / "machine.json"
+    """Say whether it holds, in one sentence."""
+    if verb not in (verbs := {"lock": lock, "record": record, "check": check}):
+        raise ScopleError(f"verify was asked to '{verb}', but knows {', '.join(verbs)}: choose one of them.")
+    return verbs[verb](params)
+
+
+def lock(params: Params) -> str:
+    """Whether the committed locks are those of this code, these settings and these data files.
+
+    Raises:
+        ScopleError: a stage would run.
+    """
+    printed = call("dvc", "repro", "--all-pipelines", "--allow-missing", "--dry")
+    if stale := re.findall(r"Running stage '(.+?)'", printed):
+        raise ScopleError(
+            f"the locks are older than the code or the settings, {len(stale)} stages would run, {stale[0]} first: "
+            "call `make repro` and `make ablations` and commit what they write."
+        )
+    return f"nothing would run in profile {params.profile}: the locks belong to this code"
+
+
+def record(params: Params) -> str:
+    """Write down the machine that made the results."""
     here = machine(params)
-    if verb == "record":
-        with whole(path) as beside:
-            beside.write_text(json.dumps(here, indent=2) + "\n")
-        return f"{path} names this machine: {', '.join(here.values())}"
-    if verb != "check":
-        raise ScopleError(f"verify was asked to '{verb}', but knows check and record: choose one of them.")
-    if not path.exists():
-        raise ScopleError(f"{path} is missing, so nobody knows which machine made the results: restore it from git.")
-    there = json.loads(path.read_text())
-    changed = [line[3:] for line in git("status", "--porcelain", "--", *TRACKED).splitlines()]
+    with whole(_recorded(params)) as beside:
+        beside.write_text(json.dumps(here, indent=2) + "\n")
+    return f"{_recorded(params)} names this machine: {', '.join(here.values())}"
+
+
+def check(params: Params) -> str:
+    """Compare the working tree with the last commit.
+
+    Raises:
+        ScopleError: bytes differ on the machine type that made them, or metrics by too much on another one.
+    """
+    if not _recorded(params).exists():
+        raise ScopleError(f"{_recorded(params)}, which names the machine of the results, is missing: restore it.")
+    here, there = machine(params), json.loads(_recorded(params).read_text())
+    changed = [line[3:] for line in call("git", "status", "--porcelain", "--", *TRACKED).splitlines()]
     if not changed:
         return f"compared bytes: {', '.join(TRACKED)} are identical to the last commit"
     if here == there:
@@ -83,7 +112,7 @@ def metric_differences(changed: list[str]) -> tuple[float, float, int]:
     """
     differences: dict[str, list[float]] = {}
     for name in (name for name in changed if "/metrics/" in name):
-        now, committed = json.loads(Path(name).read_text()), json.loads(git("show", f"HEAD:{name}"))
+        now, committed = json.loads(Path(name).read_text()), json.loads(call("git", "show", f"HEAD:{name}"))
         if now.keys() != committed.keys():
             raise ScopleError(f"{name} has other metrics than the committed one: commit it, or restore it from git.")
         for metric in now:
@@ -93,16 +122,21 @@ def metric_differences(changed: list[str]) -> tuple[float, float, int]:
     return max(values, default=0.0), max(means, default=0.0), len(values)
 
 
-def git(*words: str) -> str:
-    """What a git command prints.
+def call(*words: str) -> str:
+    """What a command prints.
 
     Raises:
         ScopleError: it failed, for instance outside of a repository.
     """
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ScopleError(f"`git {' '.join(words)}` failed ({done.stderr.strip().splitlines()[-1]}): mend that first.")
+        reason = (done.stderr or done.stdout).strip().splitlines()[-1]
+        raise ScopleError(f"`{' '.join(words)}` failed ({reason}): mend that first.")
     return done.stdout
+
+
+def _recorded(params: Params) -> Path:
+    return Path("results") / params.profile / "machine.json"
 
 
 if __name__ == "__main__":
