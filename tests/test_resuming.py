@@ -131,7 +131,7 @@ def prepared(stage):
     return ["stages.pretrain", SPLIT]
 
 
-OUTPUTS = {"pretrain": ["backbone", "history"], "train": ["model", "history/no_prompts"]}
+OUTPUTS = {"pretrain": ["backbone", "history"], "train": ["ablations/model", "ablations/history/no_prompts"]}
 
 
 def taken(stage):

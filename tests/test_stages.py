@@ -116,11 +116,11 @@ def test_whole_chain_repeats_to_the_byte(inside):
     assert list(metrics) == ["zsl", "seen", "unseen", "harmonic"]
     assert metrics["unseen"] <= metrics["zsl"]
     checks = pd.read_csv(inside / "results/demo/tables/controls.csv")
-    assert checks["chance"].tolist() == [50.0, 50.0]
+    assert checks["chance"].tolist() == [50.0]
     assert checks["note"].str.contains("synthetic").all()
     table = pd.read_csv(inside / "results/demo/tables/table2.csv")
     measured = table[table["source"] == "measured"]
-    assert measured["model"].tolist() == ["SCoPLe", "SCoPLe w/o all prompts"]
+    assert measured["model"].tolist() == ["SCoPLe"]
     assert measured["note"].str.contains("not comparable").all()
     pictures = sorted(path.name for path in (inside / "results/demo/figures").iterdir())
     assert pictures == [f"{SPLIT}_{name}.png" for name in ("attention_1", "confusion", "gates")]
@@ -174,8 +174,8 @@ def test_pictures_show_what_was_scored(inside):
 
 @pytest.mark.slow
 def test_compare_prints_variants_side_by_side(inside, capsys):
-    for variant, zsl in (("scople", 50.0), ("no_prompts", 40.0)):
-        path = inside / f"results/demo/metrics/{variant}/{SPLIT}.json"
+    for variant, zsl in (("metrics/scople", 50.0), ("ablations/metrics/no_prompts", 40.0)):
+        path = inside / f"results/demo/{variant}/{SPLIT}.json"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps({"zsl": zsl, "seen": 30.0, "unseen": 20.0, "harmonic": 24.0}))
     compare.main(load_params(), "no_prompts", "scople")
