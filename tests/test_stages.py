@@ -223,6 +223,7 @@ def test_ablations_of_two_repeats(inside):
     train_and_evaluate(params, [*params.variants, *params.ablations])
     for setting in ("prefix_length", "layer_depth", "joint_prompts"):
         figure3.main(params, SPLIT, setting)
+    diagnostics.main(params, SPLIT)
     tables.main(params, "ablations")
     folder = inside / "results/demo/ablations/tables"
     table = pd.read_csv(folder / "table4.csv").query("source == 'measured'")
