@@ -36,12 +36,16 @@ def lock(params: Params) -> str:
     Raises:
         ScopleError: a stage would run.
     """
-    printed = call("dvc", "repro", "--all-pipelines", "--allow-missing", "--dry")
-    if stale := re.findall(r"Running stage '(.+?)'", printed):
+    words = ("dvc", "repro", "--all-pipelines", "--allow-missing", "--dry")
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    # Without the data a stage that would run can not even be looked at: DVC then fails on it.
+    if stale := re.findall(r"(?:Running stage|failed to reproduce) '(.+?)'", done.stdout + done.stderr):
         raise ScopleError(
-            f"the locks are older than the code or the settings, {len(stale)} stages would run, {stale[0]} first: "
-            "call `make repro` and `make ablations` and commit what they write."
+            f"the locks are older than the code or the settings, stage {stale[0]} would run: call `make repro` and "
+            "`make ablations` and commit what they write."
         )
+    if done.returncode:
+        raise ScopleError(f"`{' '.join(words)}` failed ({done.stderr.strip().splitlines()[-1]}): mend that first.")
     return f"nothing would run in profile {params.profile}: the locks belong to this code"
 
 

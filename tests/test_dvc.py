@@ -180,7 +180,7 @@ def test_a_remote_brings_everything_back(project, tmp_path):
     edit(clone, "params.yaml", "alpha: 0.5", "alpha: 0.4")
     stale = verify(clone, "lock")
     assert stale.returncode == 1
-    assert "stages would run" in stale.stderr
+    assert f"train@{SPLITS[0]}-scople-1 would run" in stale.stderr
     call(clone, "git", "checkout", "-q", "params.yaml")
     call(clone, "dvc", "pull")
     assert "up to date" in call(clone, "dvc", "repro")
