@@ -6,6 +6,7 @@ from tokenizers import Tokenizer
 from scople.text.clip import ClipTower
 from scople.text.minilm import MiniLmTower, _package_folder
 from scople.text.torchvision_operators import declare_torchvision_operators
+from scople.text.tower import TextTower
 
 HEADS, HEAD_WIDTH, INNER, DEPTH, OUTPUT = 3, 13, 41, 5, 11
 WIDTH = HEADS * HEAD_WIDTH
@@ -49,6 +50,15 @@ def tiny_minilm() -> MiniLmTower:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return MiniLmTower(tiny_bert_model(), tokenizer).double()
+
+
+def encode(tower: TextTower, texts: list[str]) -> torch.Tensor:
+    """The frozen encoder, block by block, with nothing learned in it."""
+    tokens = tower.tokenize(texts)
+    states = tower.enter(tower.embed(tokens.ids), tokens)
+    for layer in range(tower.depth):
+        states = tower.complete(layer, states, tower.attend(layer, states, tokens))
+    return tower.finish(states, tokens)
 
 
 def _shaken(model: torch.nn.Module) -> torch.nn.Module:

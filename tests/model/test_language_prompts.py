@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_towers import DEPTH, HEAD_WIDTH, HEADS, WIDTH, tiny_clip, tiny_minilm
+from tiny_towers import DEPTH, HEAD_WIDTH, HEADS, WIDTH, encode, tiny_clip, tiny_minilm
 
 from scople.errors import ScopleError
 from scople.model.language_prompts import LanguagePrompts, _with_prompts
@@ -392,12 +392,4 @@ def test_impossible_sizes_are_refused(tower, changes, sentence):
 
 def test_without_a_phrase_the_text_is_the_bare_name(tower):
     prompts = build(tower, phrase="", prefix_length=0, text_prompting="none")
-    assert torch.equal(prompts(prompts.tokenize(NAMES)), _embedded(tower, NAMES))
-
-
-def _embedded(tower: TextTower, texts: list[str]) -> torch.Tensor:
-    tokens = tower.tokenize(texts)
-    states = tower.enter(tower.embed(tokens.ids), tokens)
-    for layer in range(tower.depth):
-        states = tower.complete(layer, states, tower.attend(layer, states, tokens))
-    return tower.finish(states, tokens)
+    assert torch.equal(prompts(prompts.tokenize(NAMES)), encode(tower, NAMES))

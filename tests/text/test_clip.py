@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny_towers import tiny_clip_model
+from tiny_towers import encode, tiny_clip_model
 
 from scople.errors import ScopleError
 from scople.model.language_prompts import LanguagePrompts
@@ -19,14 +19,6 @@ from scople.text.clip import ClipTower
 from scople.text.torchvision_operators import declare_torchvision_operators
 
 NAMES = ["drink water", "stand up", "put something inside pocket / take out something from pocket", "jump up"]
-
-
-def encode(tower: ClipTower, texts: list[str]) -> torch.Tensor:
-    tokens = tower.tokenize(texts)
-    states = tower.enter(tower.embed(tokens.ids), tokens)
-    for layer in range(tower.depth):
-        states = tower.complete(layer, states, tower.attend(layer, states, tokens))
-    return tower.finish(states, tokens)
 
 
 def test_the_texts_are_encoded_as_open_clip_does_with_77_tokens():

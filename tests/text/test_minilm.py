@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_towers import tiny_bert_model
+from tiny_towers import encode, tiny_bert_model
 from tokenizers import Tokenizer
 
 from scople.errors import ScopleError
@@ -15,14 +15,6 @@ NAMES = ["drink water", "stand up", "put something inside pocket / take out some
 @pytest.fixture(scope="module")
 def tower() -> MiniLmTower:
     return MiniLmTower.pretrained()
-
-
-def encode(tower: MiniLmTower, texts: list[str]) -> torch.Tensor:
-    tokens = tower.tokenize(texts)
-    states = tower.enter(tower.embed(tokens.ids), tokens)
-    for layer in range(tower.depth):
-        states = tower.complete(layer, states, tower.attend(layer, states, tokens))
-    return tower.finish(states, tokens)
 
 
 def mean_pooled(model: torch.nn.Module) -> torch.Tensor:
