@@ -20,7 +20,7 @@ from scople.data.joint_features import TestFeatures, TrainingFeatures
 from scople.data.splits import Split, targets, task_targets
 from scople.evaluation import accuracy, controls, gzsl_metrics, zsl_accuracy
 from scople.gating import Gate, apply_gate
-from scople.model.losses import TrainingQuery
+from scople.model.losses import TrainingQuery, skeleton_to_text, training_logits
 from scople.model.scople import SCoPLe
 from scople.seeding import numpy_generator
 from scople.training import fit, score
@@ -73,6 +73,12 @@ QUANTITIES = {
         "nats",
         "ln of the columns, knowing nothing",
         "must not be clearly below: then the loss learns labels without skeletons",
+    ),
+    "held_out_loss_trained_on_shuffled": Meaning(
+        "nats",
+        "ln of the columns, knowing nothing",
+        "must not be below, however long the training: seen classes of test subjects, shuffled as well, can not have "
+        "been memorised; below, the query tells the label",
     ),
     "seen_candidates_trained_on_shuffled": Meaning(
         "%", "chance", "must be near chance: whole classes are taken for one, so the noise is large"
@@ -150,7 +156,8 @@ def diagnose(
     order = numpy_generator(seed, "shuffled training", split.name).permutation(len(training.labels))
     model = build()
     loss, scores = trained(model, training.features)
-    shuffled_loss, shuffled_scores = trained(build(), training.features[order])
+    misled = build()
+    shuffled_loss, shuffled_scores = trained(misled, training.features[order])
     _, plain_scores = trained(plain, training.features)
     gates = calibrate_gates(
         build(), training, split, names, gate_holdout=gate_holdout, score_batch_size=score_batch_size, **settings
@@ -170,8 +177,16 @@ def diagnose(
         )
 
     honest, shuffled, plain_text = checked(scores), checked(shuffled_scores), checked(plain_scores)
-    nothing = knowing_nothing(
-        training_query, samples=len(training.labels), classes=len(split.seen), batch_size=batch_size
+    columns = {"training_query": training_query, "batch_size": batch_size}
+    nothing = knowing_nothing(samples=len(training.labels), classes=len(split.seen), **columns)
+    held_out = held_out_loss(
+        misled,
+        test.features[~is_unseen],
+        rows[~is_unseen],
+        names(split.seen),
+        generator=numpy_generator(seed, "shuffled held-out", split.name),
+        device=device,
+        **columns,
     )
     measured = {
         "zsl": Measured(honest["zsl"], honest["chance"]),
@@ -179,6 +194,9 @@ def diagnose(
         "seen_candidates": Measured(honest["seen_candidates"], honest["backbone"]),
         "loss": Measured(loss, nothing),
         "loss_trained_on_shuffled": Measured(shuffled_loss, nothing),
+        "held_out_loss_trained_on_shuffled": Measured(
+            held_out, knowing_nothing(samples=int((~is_unseen).sum()), classes=len(split.seen), **columns)
+        ),
         "seen_candidates_trained_on_shuffled": Measured(shuffled["seen_candidates"], 100 / len(split.seen)),
         "zsl_trained_on_shuffled": Measured(shuffled["zsl"], honest["chance"]),
         "zsl_plain_label": Measured(plain_text["zsl"], honest["zsl"]),
@@ -242,6 +260,46 @@ def diagnostics_table(split: str, training_query: TrainingQuery, measured: Mappi
         for name, (value, reference) in measured.items()
     ]
     return pd.DataFrame(rows).round(4)
+
+
+@torch.no_grad()
+def held_out_loss(
+    model: SCoPLe,
+    features: Float[np.ndarray, "N V D"],
+    targets: Int[np.ndarray, " N"],
+    class_names: list[str],
+    *,
+    training_query: TrainingQuery,
+    batch_size: int,
+    generator: np.random.Generator,
+    device: torch.device,
+) -> float:
+    """Skeleton-to-text loss on samples that were not trained on, their skeletons shuffled among them, in nats.
+
+    With `training_query` "candidate" no model can expect less than ln K on as many samples of each of K classes: the
+    skeletons tell nothing, and nothing else tells two samples apart.
+
+    Args:
+        model: moved to the device.
+        features: joint features of held-out samples of seen classes.
+        targets: row of each sample's class in `class_names`.
+        class_names: the seen classes.
+        training_query: see `scople.model.losses.training_logits`.
+        batch_size: samples a step, as in training: with "own" it is the number of columns.
+        generator: draws the order of the samples and, apart from it, that of their skeletons.
+        device: where to compute.
+
+    Returns:
+        The mean over the samples.
+    """
+    model.to(device).eval()
+    text = model.embed_text(model.text.tokenize(class_names))
+    skeletons = torch.tensor(features[generator.permutation(len(features))], device=device).split(batch_size)
+    rows = torch.tensor(targets[generator.permutation(len(targets))], device=device).split(batch_size)
+    total = 0.0
+    for part, of_part in zip(skeletons, rows, strict=True):
+        total += len(part) * skeleton_to_text(*training_logits(model, part, text, of_part, training_query)).item()
+    return total / len(features)
 
 
 def knowing_nothing(training_query: TrainingQuery, *, samples: int, classes: int, batch_size: int) -> float:

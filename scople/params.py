@@ -156,13 +156,13 @@ class Params:
     """The whole file; `method` are its top-level settings before a variant changes them."""
 
     profile: str
+    variant: str
     seed: int = at_least(0)
     seeds: list[int]
     method: Method
     datasets: dict[str, RawFolder]
     splits: dict[str, SplitEntry]
     variants: dict[str, dict[str, Any]]
-    ablations: dict[str, dict[str, Any]]
     demo: Demo
     machine: Machine
     profiles: dict[str, Profile]
@@ -172,19 +172,19 @@ class Params:
         """The active profile."""
         return self.profiles[self.profile]
 
-    def variant(self, name: str) -> Method:
-        """The method's settings with those of a variant or an ablation put over them.
+    def settings(self, variant: str = "") -> Method:
+        """The method's settings with those of a variant put over them; without a name, of the one of `params.yaml`.
 
         Raises:
             ScopleError: no such variant, or it sets something that is not a setting of the method.
         """
-        changes = self.variants | self.ablations
-        if name not in changes:
+        name = variant or self.variant
+        if name not in self.variants:
             raise ScopleError(
-                f"variant '{name}' is not in params.yaml; known are {', '.join(changes)}: "
+                f"variant '{name}' is not in params.yaml; known are {', '.join(self.variants)}: "
                 "add it there or correct the name."
             )
-        return self.changed(changes[name], f"variant '{name}'")
+        return self.changed(self.variants[name], f"variant '{name}'")
 
     def changed(self, changes: dict[str, Any], what: str) -> Method:
         """The method's settings with a few others put over them; `what` names these in an error.
@@ -263,10 +263,8 @@ def _check_names(params: Params, path: str | Path) -> None:
                 f"split '{split}' in {path} names the data set '{entry.dataset}', which is not one of "
                 f"{', '.join(params.datasets)}: add it under datasets or correct the name."
             )
-    for name in sorted(params.variants.keys() & params.ablations.keys()):
-        raise ScopleError(f"'{name}' in {path} is both a variant and an ablation: rename one of the two.")
-    for name in (*params.variants, *params.ablations):
-        params.variant(name)
+    for name in (*params.variants, params.variant):
+        params.settings(name)
     if not params.seeds or len(set(params.seeds)) < len(params.seeds) or min(params.seeds) < 0:
         raise ScopleError(f"seeds in {path} is {params.seeds}, but must list one or more different numbers from 0 on.")
     if params.demo.longest < params.demo.shortest:

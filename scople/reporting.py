@@ -1,13 +1,10 @@
 """Metrics of every repeat → the paper's tables: what it printed and what was measured here, in the same columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
-
-from scople.data.class_names import ClassEntry
 
 HEADINGS = {"zsl": "ZSL", "s": "S", "u": "U", "h": "H"}
 """Column suffix → the paper's heading."""
@@ -93,17 +90,6 @@ def over_seeds(repeats: Sequence[Mapping[str, float]]) -> dict[str, float]:
     if len(repeats) > 1:
         summary |= {f"{name}_std": table[name].std() for name in table}
     return {name: round(float(value), 4) for name, value in summary.items()}
-
-
-def per_class_rows(
-    classes: Sequence[ClassEntry], unseen: Iterable[int], accuracies: Float[np.ndarray, " K"]
-) -> list[dict[str, Any]]:
-    """Number, name, whether unseen, and accuracy in per cent of each class of a data set, in label order."""
-    unseen = set(unseen)
-    return [
-        {"id": entry.number, "label": entry.name, "is_unseen": entry.number - 1 in unseen, "accuracy": accuracy}
-        for entry, accuracy in zip(classes, accuracies.tolist(), strict=True)
-    ]
 
 
 def flat_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

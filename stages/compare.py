@@ -24,13 +24,12 @@ Metrics = dict[str, dict[str, dict[str, float]]]
 def main(params: Params, a: str, b: str) -> str:
     """Print the differences.
 
-    A name is a variant or ablation of `params.yaml`, `workspace`, a git revision or an experiment; one that is both is
-    the variant. Two variants are compared as they lie in the workspace, two revisions variant by variant, and a variant
-    with a revision by that variant.
+    A name is a variant of `params.yaml`, `workspace`, a git revision or an experiment; one that is both is the variant.
+    Two variants are compared as they lie in the workspace, two revisions model by model, that of the root's pipeline
+    (whatever its `variant` was) and then the ablations, and a variant with a revision by that variant.
     """
     first, second = _measured(params, a), _measured(params, b)
-    known = params.variants | params.ablations
-    if a in known and b in known:
+    if a in params.variants and b in params.variants:
         pairs = [(a, b)]
     else:
         pairs = [(variant, variant) for variant in first if variant in second]
@@ -41,7 +40,7 @@ def main(params: Params, a: str, b: str) -> str:
     comparable = params.profile != "demo"
     for one, other in pairs:
         if one == other:
-            print(f"variant {one}")
+            print("model of the root's pipeline" if one == params.variant else f"variant {one}")
         print(readable(compare(first[one], second[other], means, printed), a, b, comparable=comparable), end="\n\n")
     print(f"Per cent; below each metric the largest gain comes first. The paper's row is {OURS}, as printed.")
     if not comparable:
@@ -55,11 +54,12 @@ def _measured(params: Params, name: str) -> Metrics:
     Raises:
         ScopleError: no such variant nor revision, or it measured nothing.
     """
-    if name in (known := params.variants | params.ablations):
-        patterns = [Layout.of(params, name).metrics("*", name).as_posix()]
+    main = Layout.of(params).metrics("*")
+    if name in params.variants:
+        patterns = [(main if name == params.variant else Layout.of(params, name).metrics("*")).as_posix()]
     else:
-        patterns = [Layout(params.profile, room).metrics("*", "*").as_posix() for room in ("", "ablations")]
-    if name in known or name == "workspace":
+        patterns = [path.as_posix() for path in (main, Layout.of(params, "*").metrics("*"))]
+    if name in params.variants or name == "workspace":
         texts = {path: path.read_text() for pattern in patterns for path in Path().glob(pattern)}
     else:
         try:
@@ -67,7 +67,7 @@ def _measured(params: Params, name: str) -> Metrics:
             files = git.get_fs(resolve_rev(git, name))
         except (SCMError, GitError) as error:
             raise ScopleError(
-                f"'{name}' is neither a variant of params.yaml ({', '.join(known)}) nor a git revision or an "
+                f"'{name}' is neither a variant of params.yaml ({', '.join(params.variants)}) nor a git revision or an "
                 "experiment: correct the name."
             ) from error
         texts = {PurePath(path): files.read_text(path) for pattern in patterns for path in files.glob(pattern)}
@@ -75,7 +75,8 @@ def _measured(params: Params, name: str) -> Metrics:
         raise ScopleError(f"'{name}' has no {patterns[0]}: run `dvc repro` for it.")
     found: Metrics = {}
     for path, text in sorted(texts.items()):
-        found.setdefault(path.parent.name, {})[path.stem] = json.loads(text)
+        variant = params.variant if PurePath(path).parent == main.parent else path.parent.name
+        found.setdefault(variant, {})[path.stem] = json.loads(text)
     return found
 
 

@@ -15,17 +15,19 @@ FIGURE3 = ("prefix_length", "layer_depth", "joint_prompts")
 class Layout:
     """Places of one profile; nothing here touches the disk.
 
-    What depends on a variant lies in a room: "" for the variants of the root's pipeline, "ablations" for those of
-    `ablations/dvc.yaml`, so that the tables of the one never depend on whether the other was run.
+    What a model makes lies in a room: "" for the root's pipeline, whose model is the `variant` of `params.yaml`,
+    "ablations" for those of `ablations/dvc.yaml`, in folders by variant; so the tables of the one never depend on
+    whether the other was run, and an experiment with another `variant` has its metrics in the same place.
     """
 
     profile: str
     room: str = ""
+    variant: str = ""
 
     @classmethod
-    def of(cls, params: Params, variant: str) -> "Layout":
-        """The places of a variant or ablation of `params.yaml`."""
-        return cls(params.profile, "ablations" if variant in params.ablations else "")
+    def of(cls, params: Params, variant: str = "") -> "Layout":
+        """The places of an ablation's variant; of the root's pipeline without one."""
+        return cls(params.profile, "ablations" if variant else "", variant)
 
     def raw(self, folder: str) -> Path:
         """Raw archives as the data sets are distributed."""
@@ -51,37 +53,37 @@ class Layout:
         """Class list of the split's data set, beside its features."""
         return self._work / "features" / split / "classes.csv"
 
-    def model(self, split: str, variant: str, seed: int | str) -> Path:
+    def model(self, split: str, seed: int | str) -> Path:
         """What SCoPLe learned, one repeat."""
-        return self._room / "model" / variant / split / f"{seed}.safetensors"
+        return self._room / "model" / self.variant / split / f"{seed}.safetensors"
 
-    def gates(self, split: str, variant: str, seed: int | str) -> Path:
+    def gates(self, split: str, seed: int | str) -> Path:
         """The gates' constants of one repeat, chosen on pseudo-unseen classes."""
-        return self._room / "model" / variant / split / f"{seed}.gates.json"
+        return self._room / "model" / self.variant / split / f"{seed}.gates.json"
 
-    def history(self, split: str, variant: str, seed: int | str) -> Path:
+    def history(self, split: str, seed: int | str) -> Path:
         """Loss per epoch of one repeat."""
-        return self._room / "history" / variant / split / f"{seed}.csv"
+        return self._room / "history" / "scople" / self.variant / split / f"{seed}.csv"
 
     def backbone_history(self, split: str) -> Path:
         """Loss per epoch of the backbone."""
         return self._work / "history" / "backbone" / f"{split}.csv"
 
-    def evaluation(self, split: str, variant: str) -> Path:
+    def evaluation(self, split: str) -> Path:
         """Metrics of every repeat, per-class accuracies and controls."""
-        return self._room / "evaluation" / variant / f"{split}.json"
+        return self._room / "evaluation" / self.variant / f"{split}.json"
 
-    def predictions(self, split: str, variant: str) -> Path:
+    def predictions(self, split: str) -> Path:
         """True and predicted class of every test sample."""
-        return self._room / "evaluation" / variant / f"{split}.predictions.csv"
+        return self._room / "evaluation" / self.variant / f"{split}.predictions.csv"
 
-    def attention(self, split: str, variant: str) -> Path:
+    def attention(self, split: str) -> Path:
         """Mean attention of each class over the joint prompts and the joints."""
-        return self._room / "evaluation" / variant / f"{split}.attention.csv"
+        return self._room / "evaluation" / self.variant / f"{split}.attention.csv"
 
-    def metrics(self, split: str, variant: str) -> Path:
+    def metrics(self, split: str) -> Path:
         """The flat JSON of ZSL, S, U and H, in git."""
-        return self._results / "metrics" / variant / f"{split}.json"
+        return self._results / "metrics" / self.variant / f"{split}.json"
 
     def figure3(self, setting: str) -> Path:
         """One panel of Figure 3 as numbers."""

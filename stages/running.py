@@ -26,11 +26,14 @@ def run(main: Callable[..., str], *, shares: bool = False) -> None:
         shares: whether the stage may be one of several processes that share its work.
     """
     stage = Path(sys.argv[0]).stem
-    names = list(inspect.signature(main).parameters)[1:]
+    names = list(inspect.signature(main).parameters.values())[1:]
+    least = sum(name.default is name.empty for name in names)
     words = sys.argv[1:]
-    if len(words) != len(names):
-        usage = " ".join([f"python -m stages.{stage}", *(name.upper() for name in names)])
-        sys.exit(_fail(f"{stage} takes {len(names)} names but got {len(words)}: call `{usage}`.", 2))
+    if not least <= len(words) <= len(names):
+        shown = (name.name.upper() if name.default is name.empty else f"[{name.name.upper()}]" for name in names)
+        usage = " ".join([f"python -m stages.{stage}", *shown])
+        count = f"{least} to {len(names)}" if least < len(names) else f"{least}"
+        sys.exit(_fail(f"{stage} takes {count} names but got {len(words)}: call `{usage}`.", 2))
     signal.signal(signal.SIGTERM, _interrupt)
     start = time.monotonic()
     try:

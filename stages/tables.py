@@ -25,16 +25,15 @@ def main(params: Params, pipeline: str) -> str:
         raise ScopleError(f"pipeline '{pipeline}' has no tables; known are {', '.join(layouts)}: choose one of them.")
     note = SYNTHETIC if params.profile == "demo" else ""
     if pipeline == "main":
-        variants, splits = list(params.variants), list(params.splits)
-        rows = dict.fromkeys(layouts[pipeline], variants)
+        splits = list(params.splits)
+        rows = dict.fromkeys(layouts[pipeline], [params.variant])
     else:
         columns = [column for layout in layouts[pipeline].values() for column in layout["columns"].values()]
-        variants, splits = list(params.ablations), list(dict.fromkeys(split for c in columns for split in c["splits"]))
+        splits = list(dict.fromkeys(split for column in columns for split in column["splits"]))
         rows = {name: list(layout["rows"]) for name, layout in layouts[pipeline].items()}
-
     evaluations = {
         variant: {split: _evaluation(params, split, variant) for split in splits}
-        for variant in dict.fromkeys([*variants, *chain(*rows.values())])
+        for variant in dict.fromkeys(chain(*rows.values()))
     }
     repeats = {
         variant: {split: entry["repeats"] for split, entry in found.items()} for variant, found in evaluations.items()
@@ -50,23 +49,34 @@ def main(params: Params, pipeline: str) -> str:
         for name, layout in layouts[pipeline].items()
     }
     for name in ("controls", "per_class"):
-        details = [row for variant in variants for entry in evaluations[variant].values() for row in entry[name]]
+        details = [row for found in evaluations.values() for entry in found.values() for row in entry[name]]
         tables[name] = flat_table(details).assign(note=note)
     if pipeline == "ablations":
         panels = [pd.read_csv(Layout(params.profile, pipeline).figure3(setting)) for setting in FIGURE3]
         tables["figure3"] = pd.concat(panels).assign(note=note)
         found = [pd.read_csv(Layout(params.profile, pipeline).diagnostics(split)) for split in splits]
         tables["diagnostics"] = pd.concat(found).assign(note=note)
-    folder = Layout.of(params, variants[0]).tables
+    folder = Layout(params.profile, "" if pipeline == "main" else pipeline).tables
     for name, table in tables.items():
         with whole(folder / f"{name}.csv") as path:
             table.to_csv(path, index=False, lineterminator="\n")
-    zsl = ", ".join(f"{split} {over_seeds(found)['zsl']:.1f}" for split, found in repeats[variants[0]].items())
-    return f"{len(tables)} tables in {folder}; ZSL of {variants[0]}: {zsl}"
+    zsl = ", ".join(f"{split} {over_seeds(found)['zsl']:.1f}" for split, found in repeats[params.variant].items())
+    return f"{len(tables)} tables in {folder}; ZSL of {params.variant}: {zsl}"
 
 
 def _evaluation(params: Params, split: str, variant: str) -> dict[str, Any]:
-    return json.loads(Layout.of(params, variant).evaluation(split, variant).read_text())
+    """What a variant was measured to do on a split.
+
+    Raises:
+        ScopleError: neither pipeline ran it.
+    """
+    path = Layout.of(params, "" if variant == params.variant else variant).evaluation(split)
+    if not path.exists():
+        raise ScopleError(
+            f"{path} is missing: the tables need variant '{variant}', the root's pipeline ran '{params.variant}'; set "
+            "`variant: scople` and run `dvc repro`, then `make ablations`."
+        )
+    return json.loads(path.read_text())
 
 
 if __name__ == "__main__":

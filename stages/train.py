@@ -18,9 +18,9 @@ from stages.resuming import resumable
 from stages.running import run
 
 
-def main(params: Params, split_name: str, variant: str, seed: str) -> str:
+def main(params: Params, split_name: str, seed: str, variant: str = "") -> str:
     """Train on every seen class; then once more without the pseudo-unseen ones, to calibrate the gates."""
-    layout, method, root_seed = Layout.of(params, variant), params.variant(variant), params.repeat_seed(seed)
+    layout, method, root_seed = Layout.of(params, variant), params.settings(variant), params.repeat_seed(seed)
     split, classes = load_featured_problem(params, split_name)
     training = load_features(TrainingFeatures, layout.features(split_name, "training"))
     tower, width = build_tower(params.scale), training.features.shape[2]
@@ -28,7 +28,7 @@ def main(params: Params, split_name: str, variant: str, seed: str) -> str:
     model = build_model(method, tower, width, root_seed)
     rows = targets(training.labels, split.seen)
     inputs = [layout.features(split_name, "training"), layout.classes(split_name)]
-    with resumable(params, "train", split_name, variant, seed, inputs=inputs) as checkpoint:
+    with resumable(params, "train", variant or "main", split_name, seed, inputs=inputs) as checkpoint:
         history = fit(
             model,
             training.features,
@@ -47,11 +47,11 @@ def main(params: Params, split_name: str, variant: str, seed: str) -> str:
             checkpoint=checkpoint("gates"),
             **settings,
         )
-        with whole(layout.model(split_name, variant, seed)) as path:
+        with whole(layout.model(split_name, seed)) as path:
             save_file({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, path)
-        with whole(layout.gates(split_name, variant, seed)) as path:
+        with whole(layout.gates(split_name, seed)) as path:
             path.write_text(json.dumps(gates) + "\n")
-        with whole(layout.history(split_name, variant, seed)) as path:
+        with whole(layout.history(split_name, seed)) as path:
             pd.DataFrame(history).to_csv(path, index=False, lineterminator="\n")
     return (
         f"loss {history[0]['loss']:.3f} to {history[-1]['loss']:.3f} over {len(rows)} samples of "

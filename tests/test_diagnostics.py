@@ -17,6 +17,7 @@ from scople.diagnostics import (
     diagnose,
     diagnostics_table,
     embed_for_every_query,
+    held_out_loss,
     knowing_nothing,
     oracle_query_leak,
     spreads,
@@ -306,3 +307,41 @@ def test_knowing_nothing_is_the_loss_of_equal_logits(samples, batch_size):
     sizes = {"samples": samples, "classes": 11, "batch_size": batch_size}
     assert knowing_nothing("candidate", **sizes) == pytest.approx(of_classes, rel=1e-6)
     assert knowing_nothing("own", **sizes) == pytest.approx(of_batches, rel=1e-6)
+
+
+def test_held_out_loss_is_the_plain_sum_over_shuffled_pairs():
+    """Batches of 5 and 2 samples; with "own" the columns are the batch's own texts."""
+    model, features, targets, class_names = few(samples=7, classes=3)
+    text = model.embed_text(model.text.tokenize(class_names))
+    for query in ("candidate", "own"):
+        generator = np.random.default_rng(4)
+        skeletons, labels = features[generator.permutation(7)], targets[generator.permutation(7)]
+        expected = 0.0
+        for batch in (range(5), range(5, 7)):
+            for i in batch:
+                queries = range(3) if query == "candidate" else [labels[j] for j in batch]
+                right = labels[i] if query == "candidate" else i - batch[0]
+                logits = []
+                for k in queries:
+                    asked = text[k] if query == "candidate" else text[labels[i]]
+                    embedded = model.embed_skeletons(torch.tensor(skeletons[[i]]), asked[None])
+                    logits.append(model.logits(embedded, text[[k]]).item())
+                expected += math.log(sum(math.exp(logit) for logit in logits)) - logits[right]
+        found = held_out_loss(
+            model,
+            features,
+            targets,
+            class_names,
+            training_query=query,
+            batch_size=5,
+            generator=np.random.default_rng(4),
+            device=CPU,
+        )
+        assert found == pytest.approx(expected / 7, rel=1e-5)
+
+
+def test_on_held_out_samples_only_the_literal_query_tells_labels(both):
+    """However long the training: shuffled skeletons of samples that were not trained on can not have been memorised."""
+    candidate, own = (both[query]["held_out_loss_trained_on_shuffled"] for query in ("candidate", "own"))
+    assert candidate.value > candidate.reference - 0.02
+    assert own.value < own.reference - 0.3

@@ -113,7 +113,7 @@ def test_verify_compares_bytes_here_and_metrics_elsewhere(project):
     assert verify(project, "record").returncode == 0
     commit(project)
     assert "compared bytes" in verify(project, "check").stdout
-    path = project / f"results/demo/metrics/scople/{SPLITS[0]}.json"
+    path = project / f"results/demo/metrics/{SPLITS[0]}.json"
     metrics = json.loads(path.read_text())
     path.write_text(json.dumps(metrics | {"seen": metrics["seen"] + 2}))
     here = verify(project, "check")
@@ -132,11 +132,11 @@ def test_layer_depth_runs_training_evaluation_and_tables_again(project):
     edit(project, "params.yaml", "layer_depth: 3", "layer_depth: 2")
     again = {name.split("@")[0] for name in would_run(project)}
     assert again == {"train", "evaluate"}  # a dry run cannot know that the tables will get other numbers
-    call(project, "dvc", "repro", f"evaluate@{SPLITS[0]}-scople")
-    path = f"results/demo/metrics/scople/{SPLITS[0]}.json"
+    call(project, "dvc", "repro", f"evaluate@{SPLITS[0]}")
+    path = f"results/demo/metrics/{SPLITS[0]}.json"
     shown = call(project, "dvc", "metrics", "diff", "--all", "--targets", path)
     assert all(re.search(rf"{path} +{metric} ", shown) for metric in ("zsl", "seen", "unseen", "harmonic")), shown
-    assert would_run(project) == {f"train@{SPLITS[1]}-scople-1", f"evaluate@{SPLITS[1]}-scople", "tables", "figures"}
+    assert would_run(project) == {f"train@{SPLITS[1]}-1", f"evaluate@{SPLITS[1]}", "tables", "figures"}
 
 
 def test_other_classes_of_a_split_run_that_split_alone(project):
@@ -181,7 +181,7 @@ def test_a_remote_brings_everything_back(project, tmp_path):
     edit(clone, "params.yaml", "alpha: 0.5", "alpha: 0.4")
     stale = verify(clone, "lock")
     assert stale.returncode == 1
-    assert f"train@{SPLITS[0]}-scople-1 would run" in stale.stderr
+    assert f"train@{SPLITS[0]}-1 would run" in stale.stderr
     call(clone, "git", "checkout", "-q", "params.yaml")
     call(clone, "dvc", "pull")
     assert "up to date" in call(clone, "dvc", "repro")

@@ -54,8 +54,8 @@ def test_profiles_have_the_same_keys(document):
         ({"layer_depth": 7}, ["layer_depth", "7", "minilm", "6 layers"]),
         ({"alpha": float("inf")}, ["alpha", "inf", "finite"]),
         ({"variants": {"x": {"body_choice": "ctr"}}}, ["variant 'x'", "body_choice", "share"]),
-        ({"ablations": {"scople": {}}}, ["scople", "both a variant and an ablation"]),
-        ({"ablations": {"deep": {"layer_depth": 9}}}, ["layer_depth", "deep", "9", "6 layers"]),
+        ({"variants": {"scople": {}, "deep": {"layer_depth": 9}}}, ["layer_depth", "deep", "9", "6 layers"]),
+        ({"variant": "shallow"}, ["'shallow'", "known are coop, maple"]),
         ({"seeds": []}, ["seeds", "[]", "one or more"]),
         ({"seeds": [1, 1]}, ["seeds", "[1, 1]", "different"]),
         ({"temperature": float("nan")}, ["temperature", "nan"]),
@@ -86,12 +86,13 @@ def test_every_key_is_required(tmp_path, document, key):
 
 def test_variant_lays_its_settings_over_the_method(root):
     params = load_params(root / "params.yaml")
-    bare = params.variant("no_prompts")
+    bare = params.settings("no_prompts")
     assert (bare.text_prompting, bare.joint_prompts, bare.sampler) == ("none", 0, False)
     assert bare.temperature == params.method.temperature
-    assert params.variant("scople") == params.method
+    assert params.settings() == params.settings("scople") == params.method
+    assert dataclasses.replace(params, variant="no_prompts").settings() == bare
     with pytest.raises(ScopleError, match="nonsense"):
-        params.variant("nonsense")
+        params.settings("nonsense")
     with pytest.raises(ScopleError, match="nowhere"):
         params.dataset_of("nowhere")
 

@@ -1,12 +1,10 @@
 """Tables: the paper's numbers stay as printed, measured ones are means over splits."""
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from scople.data.class_names import ClassEntry
-from scople.reporting import over_seeds, paper_table, per_class_rows
+from scople.reporting import over_seeds, paper_table
 
 METRICS = {"zsl": 50.0, "seen": 60.0, "unseen": 30.0, "harmonic": 40.0}
 
@@ -85,12 +83,3 @@ def test_tables_1_and_4_name_their_measured_rows(root, layout):
 def test_over_seeds():
     assert over_seeds([{"zsl": 1 / 3}]) == {"zsl": 0.3333}
     assert over_seeds([{"zsl": 1.0}, {"zsl": 4.0}]) == {"zsl": 2.5, "zsl_std": 2.1213}
-
-
-def test_per_class_rows_keep_label_order():
-    classes = [ClassEntry(1, "bow", False), ClassEntry(2, "hug", True)]
-    rows = per_class_rows(classes, (1,), np.array([12.5, 50.0]))
-    assert rows == [
-        {"id": 1, "label": "bow", "is_unseen": False, "accuracy": 12.5},
-        {"id": 2, "label": "hug", "is_unseen": True, "accuracy": 50.0},
-    ]
