@@ -4,8 +4,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -205,3 +207,30 @@ def test_experiment_leaves_the_workspace_of_git_alone(project):
     assert call(project, "git", "status", "--porcelain") == ""
     shown = call(project, "dvc", "metrics", "diff", "HEAD", "deep", "--all", "--no-path")
     assert "zsl" in shown
+
+
+def test_ctrl_c_stops_the_pipeline_within_seconds_and_it_goes_on(project):
+    document = yaml.safe_load((project / "params.yaml").read_text())
+    document["profiles"]["demo"]["train"]["epochs"] = 400
+    (project / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    words = ("dvc", "repro", f"train@{SPLITS[0]}-1")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    process = subprocess.Popen(
+        words,
+        cwd=project,
+        env=os.environ | {"PATH": path, "PYTHONPATH": str(project)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    while process.poll() is None and not any((project / ".resume").rglob("*.pt")):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal's Ctrl-C reaches DVC and the stage alike
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert re.search(r"error: train: interrupted; called again, it goes on after epoch \d+ of training\.", said), said
+    assert "Traceback" not in said
+    assert any((project / ".resume").rglob("*.pt"))
+    assert "train ntu60_55_5 1: loss" in call(project, *words)
+    assert not any((project / ".resume").rglob("*.pt"))
