@@ -32,16 +32,22 @@ def main(params: Params, a: str, b: str) -> str:
     if a in params.variants and b in params.variants:
         pairs = [(a, b)]
     else:
-        pairs = [(variant, variant) for variant in first if variant in second]
+        shared = sorted(first.keys() & second.keys(), key=lambda variant: (variant != params.variant, variant))
+        pairs = [(variant, variant) for variant in shared]
     pairs = [(one, other) for one, other in pairs if first[one].keys() & second[other].keys()]
     if not pairs:
         raise ScopleError(f"'{a}' and '{b}' measured no split of a variant in common: run the same splits for both.")
     means, printed = _paper()
     comparable = params.profile != "demo"
+    same = [one for one, other in pairs if one == other and first[one] == second[other]]
     for one, other in pairs:
+        if one in same:
+            continue
         if one == other:
             print("model of the root's pipeline" if one == params.variant else f"variant {one}")
         print(readable(compare(first[one], second[other], means, printed), a, b, comparable=comparable), end="\n\n")
+    if same:
+        print(f"The same in both: {', '.join(same)}.")
     print(f"Per cent; below each metric the largest gain comes first. The paper's row is {OURS}, as printed.")
     if not comparable:
         print("A and B are of synthetic recordings and can not be compared with the paper's numbers.")

@@ -183,6 +183,10 @@ def test_compare_prints_variants_side_by_side(inside, capsys):
     printed = capsys.readouterr().out
     assert ["ZSL", SPLIT, "40.00", "50.00", "+10.00", "-"] in [line.split() for line in printed.splitlines()]
     assert "synthetic" in printed
+    compare.main(load_params(), "workspace", "workspace")
+    printed = capsys.readouterr().out
+    assert "The same in both: scople, no_prompts." in printed
+    assert "+0.00" not in printed
     subprocess.run(["git", "init", "-q"], cwd=inside, check=True)
     assert_one_sentence(call(inside, "stages.compare", "scople", "nonsense"), "'nonsense'", "variant", "revision")
     assert_one_sentence(call(inside, "stages.compare", "scople", "coop"), "'coop'", "dvc repro")
