@@ -211,7 +211,7 @@ def test_experiment_leaves_the_workspace_of_git_alone(project):
 
 def test_ctrl_c_stops_the_pipeline_within_seconds_and_it_goes_on(project):
     document = yaml.safe_load((project / "params.yaml").read_text())
-    document["profiles"]["demo"]["train"]["epochs"] = 400
+    document["profiles"]["demo"]["train"]["epochs"] = 15
     (project / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     words = ("dvc", "repro", f"train@{SPLITS[0]}-1")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
