@@ -6,6 +6,7 @@ that are about to be committed.
 """
 
 import json
+import math
 import platform
 import re
 import subprocess
@@ -19,8 +20,11 @@ from scople.params import Params
 from stages.running import device, run
 
 TRACKED = ("dvc.lock", "datasets/demo/dvc.lock", "ablations/dvc.lock", "results")
-SINGLE, MEAN = 15.0, 3.0
-"""Bounds in percentage points where rounding differs: of any one number, and of the mean difference of a metric."""
+BOUNDS = {"zsl": 20.0, "seen": 35.0, "unseen": 40.0, "harmonic": 30.0}
+"""Bounds in percentage points where rounding differs, of one number; the mean over n splits may be off by a bound / sqrt(n).
+
+They are wide, for the demo has 50 to 240 unseen test samples a split and a gate that a few of them turn: three standard
+deviations of what AVX2 in place of AVX-512 did to eight of its splits."""
 
 
 def main(params: Params, verb: str) -> str:
@@ -77,15 +81,20 @@ def check(params: Params) -> str:
     differing = ", ".join(
         f"{key} {there.get(key)} there, {here[key]} here" for key in here if here[key] != there.get(key)
     )
-    worst, mean, numbers = metric_differences(changed)
-    if worst > SINGLE or mean > MEAN:
-        raise ScopleError(
-            f"the metrics differ by up to {worst:.1f} points and by {mean:.1f} in the mean, more than the {SINGLE:g} "
-            f"and {MEAN:g} that another machine ({differing}) explains: look for the cause in `dvc metrics diff`."
-        )
-    return (
-        f"compared metrics, not bytes, as the machine is another one ({differing}): {numbers} numbers differ by at "
-        f"most {worst:.1f} points (bound {SINGLE:g}), in the mean by {mean:.1f} (bound {MEAN:g})"
+    said = []
+    for metric, differences in metric_differences(changed).items():
+        bound = BOUNDS[metric.removesuffix("_std")]
+        bound_of_mean = bound / math.sqrt(len({split for split, _ in differences}))
+        worst = max(abs(difference) for _, difference in differences)
+        mean = abs(sum(difference for _, difference in differences) / len(differences))
+        if worst > bound or mean > bound_of_mean:
+            raise ScopleError(
+                f"{metric} differs by up to {worst:.1f} points and by {mean:.1f} in the mean, more than the "
+                f"{bound:g} and {bound_of_mean:.1f} that another machine ({differing}) explains: see `dvc metrics diff`."
+            )
+        said.append(f"{metric} at most {worst:.1f} (bound {bound:g}), in the mean {mean:.1f} ({bound_of_mean:.1f})")
+    return f"compared metrics, not bytes, as the machine is another one ({differing}); differences in points: " + (
+        "; ".join(said) or "none"
     )
 
 
@@ -108,22 +117,20 @@ def _cpu_lines() -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def metric_differences(changed: list[str]) -> tuple[float, float, int]:
-    """Largest difference of one number, largest mean difference of one metric, and how many numbers were compared.
+def metric_differences(changed: list[str]) -> dict[str, list[tuple[str, float]]]:
+    """Metric → split and difference to the committed number, in percentage points, for each file that changed.
 
     Raises:
         ScopleError: a metric file is new, or has other metrics than the committed one.
     """
-    differences: dict[str, list[float]] = {}
+    differences: dict[str, list[tuple[str, float]]] = {}
     for name in (name for name in changed if "/metrics/" in name):
         now, committed = json.loads(Path(name).read_text()), json.loads(call("git", "show", f"HEAD:{name}"))
         if now.keys() != committed.keys():
             raise ScopleError(f"{name} has other metrics than the committed one: commit it, or restore it from git.")
         for metric in now:
-            differences.setdefault(metric, []).append(now[metric] - committed[metric])
-    values = [abs(value) for row in differences.values() for value in row]
-    means = [abs(sum(row) / len(row)) for row in differences.values()]
-    return max(values, default=0.0), max(means, default=0.0), len(values)
+            differences.setdefault(metric, []).append((Path(name).stem, now[metric] - committed[metric]))
+    return differences
 
 
 def call(*words: str) -> str:
