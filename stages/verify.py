@@ -21,7 +21,7 @@ from stages.running import device, run
 
 TRACKED = ("dvc.lock", "datasets/demo/dvc.lock", "ablations/dvc.lock", "results")
 BOUNDS = {"zsl": 20.0, "seen": 35.0, "unseen": 40.0, "harmonic": 30.0}
-"""Bounds in percentage points where rounding differs, of one number; the mean over n splits may be off by a bound / sqrt(n).
+"""Bounds in percentage points of one number where rounding differs; a mean over n splits may be off by bound / sqrt(n).
 
 They are wide, for the demo has 50 to 240 unseen test samples a split and a gate that a few of them turn: three standard
 deviations of what AVX2 in place of AVX-512 did to eight of its splits."""
@@ -90,7 +90,7 @@ def check(params: Params) -> str:
         if worst > bound or mean > bound_of_mean:
             raise ScopleError(
                 f"{metric} differs by up to {worst:.1f} points and by {mean:.1f} in the mean, more than the "
-                f"{bound:g} and {bound_of_mean:.1f} that another machine ({differing}) explains: see `dvc metrics diff`."
+                f"{bound:g} and {bound_of_mean:.1f} that another machine ({differing}) explains: see `git diff`."
             )
         said.append(f"{metric} at most {worst:.1f} (bound {bound:g}), in the mean {mean:.1f} ({bound_of_mean:.1f})")
     return f"compared metrics, not bytes, as the machine is another one ({differing}); differences in points: " + (
