@@ -130,6 +130,7 @@ class Demo:
 class Machine:
     """What decides speed, not results."""
 
+    arithmetic: str = one_of("portable", "native")
     jobs: int = at_least(0)
     threads: int = at_least(1)
     device: str = one_of("auto", "cpu", "cuda")

@@ -21,6 +21,7 @@ from scople.errors import ScopleError
 from scople.params import Params, Profile
 from scople.shapes import JOINTS, PERSONS
 from scople.text.loading import find_weights
+from stages.arithmetic import why_not
 from stages.environment import Finding
 from stages.layout import DATASETS, Layout
 from stages.running import device
@@ -69,6 +70,7 @@ def examine(params: Params) -> Iterator[Finding]:
         wanted[folder] = max(wanted[folder], size)  # data sets may share a folder
     yield examine_weights(params.scale)
     yield examine_device(params)
+    yield examine_arithmetic(params)
     per_split = {split: samples.get(entry.dataset, 0) for split, entry in params.splits.items()}
     yield from examine_memory(params, max(per_split.values(), default=0))
 
@@ -150,6 +152,15 @@ def examine_device(params: Params) -> Finding:
     name = f"CUDA {torch.cuda.get_device_name(chosen)}" if chosen.type == "cuda" else "CPU"
     found = f"{name}, {cores} cores, machine.threads {machine.threads}"
     return Finding("device", found, wish, f"set machine.threads to {cores}" if machine.threads > cores else "")
+
+
+def examine_arithmetic(params: Params) -> Finding:
+    """Say whether the results will have the bytes that other machines get; nothing stops a run that can not."""
+    kind, reason = params.machine.arithmetic, why_not()
+    if kind == "portable" and not reason and device(params).type == "cuda":
+        reason = "a GPU rounds otherwise"
+    found = f"{kind}, but {reason}: results will differ in bytes from other machines'" if reason else kind
+    return Finding("arithmetic", found, "portable for the same bytes everywhere")
 
 
 def examine_memory(params: Params, samples: int) -> Iterator[Finding]:

@@ -21,9 +21,9 @@ CODE, PACKAGES = Path(__file__).parents[1], ("scople", "stages")
 def resumable(params: Params, *words: str, inputs: list[Path]) -> Iterator[Callable[[str], Checkpoint]]:
     """Checkpoints for the trainings within the block, in `.resume/<words>/<fingerprint>/`.
 
-    The fingerprint covers all settings but those of the machine, the release of torch, every module of `scople` and
-    `stages`, the data sets' descriptions and the contents of `inputs`. Checkpoints of the same words with another
-    fingerprint are removed; when the block ends well, so are its own.
+    The fingerprint covers all settings (of the machine the arithmetic alone), the release of torch, every module of
+    `scople` and `stages`, the data sets' descriptions and the contents of `inputs`. Checkpoints of the same
+    words with another fingerprint are removed; when the block ends well, so are its own.
 
     Args:
         params: the whole of params.yaml.
@@ -33,7 +33,7 @@ def resumable(params: Params, *words: str, inputs: list[Path]) -> Iterator[Calla
     Yields:
         Name of a training within the block → its checkpoint.
     """
-    settings = {key: value for key, value in asdict(params).items() if key != "machine"}
+    settings = asdict(params) | {"machine": params.machine.arithmetic}
     code = {str(path.relative_to(CODE)): path for name in PACKAGES for path in (CODE / name).rglob("*.py")}
     read = {str(path): path for top in (DATASETS, *inputs) for path in (top, *top.rglob("*")) if path.is_file()}
     name = fingerprint([words, torch.__version__, settings], code | read)

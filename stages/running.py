@@ -13,6 +13,7 @@ import torch
 
 from scople.errors import ScopleError
 from scople.params import Params, load_params
+from stages.arithmetic import settle, why_not
 
 
 def run(main: Callable[..., str], *, shares: bool = False) -> None:
@@ -43,7 +44,9 @@ def run(main: Callable[..., str], *, shares: bool = False) -> None:
             _become_torchrun(params.machine.processes, f"stages.{stage}", *words)
         if under_torchrun() and not shares:
             raise ScopleError("this stage works in one process: call it without torchrun.")
-        torch.set_num_threads(params.machine.threads)
+        settle(params.machine.arithmetic, params.machine.threads)
+        if params.machine.arithmetic == "portable" and (reason := why_not()) and is_first_process():
+            print(f"note: {reason}, so the results will differ in bytes from those of other machines.", file=sys.stderr)
         torch.use_deterministic_algorithms(True)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA's matrix products need it for that
         outcome = main(params, *words)

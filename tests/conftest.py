@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-# Before torch: a bound on how long its threads spin, as `stages` sets it.
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-import torch  # noqa: E402
+from scople.params import load_params
+from stages.arithmetic import settle
 
 ROOT = Path(__file__).resolve().parents[1]
+ARITHMETIC = load_params(ROOT / "params.yaml").machine.arithmetic
 
 
 def _folder(name: str) -> Path:
@@ -47,4 +47,4 @@ def root() -> Path:
 @pytest.fixture(autouse=True)
 def _two_threads():
     """Rounding depends on the thread count: fix it."""
-    torch.set_num_threads(2)
+    settle(ARITHMETIC, 2)

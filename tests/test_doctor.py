@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import raw_files
@@ -234,7 +235,7 @@ def test_all_is_well(workplace, monkeypatch):
     raw_files.write_folder(raw / "b/labels", videos)
     raw_files.write_folder(raw / "b/skeletons", videos)
     findings = list(checkup.examine(load_params()))
-    assert [finding.advice for finding in findings] == [""] * 6
+    assert [finding.advice for finding in findings] == [""] * 7
     assert doctor.conclude(findings) == "all 6 checks are well"
     assert not (workplace / "work").exists()
 
@@ -246,3 +247,17 @@ def test_without_the_packages_the_versions_are_still_said(workplace):
     assert [line[6:].split(":")[0] for line in done.stdout.splitlines()] == ["Python", "packages"]
     assert done.stderr.startswith("error: doctor: psutil is not installed")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "lacking", "said"),
+    [("portable", "", "portable"), ("native", "", "native"), ("portable", "this CPU has no AVX2", "differ in bytes")],
+)
+def test_arithmetic_is_said_and_stops_nothing(root, monkeypatch, kind, lacking, said):
+    params = load_params(root / "params.yaml")
+    params = replace(params, machine=replace(params.machine, arithmetic=kind, device="cpu"))
+    monkeypatch.setattr(checkup, "why_not", lambda: lacking)
+    finding = checkup.examine_arithmetic(params)
+    assert said in finding.found
+    assert lacking in finding.found
+    assert finding.advice == ""

@@ -1,0 +1,123 @@
+"""The same bytes on every x86-64 CPU with AVX2: what numerical libraries are told, and one thing done for them.
+
+Libraries choose their code by the CPU's maker and instruction set, and other code rounds otherwise. `prepare` tells
+each of them, before it is loaded, to take the code that all such CPUs have. MKL's own is slow, so `settle` gives the
+products of two matrices, which are most of the work, to the BLAS that NumPy brings along.
+
+What then decides the bytes: settings, code, the packages' releases and `machine.threads`. Not covered are GPUs,
+bfloat16, and the few functions that MKL computes by the CPU's own approximations under every setting: the square root
+of a whole tensor (so Adam's step is the fused one), arc sine, arc cosine and arc tangent.
+"""
+
+import os
+import platform
+import sys
+import warnings
+from pathlib import Path
+from typing import Literal
+
+Arithmetic = Literal["portable", "native"]
+
+PORTABLE = {
+    "ATEN_CPU_CAPABILITY": "avx2",  # torch's own kernels
+    "MKL_CBWR": "COMPATIBLE",  # MKL: batched products and vector functions; AVX2,STRICT differs between Intel and AMD
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # oneDNN: GELU
+    "OPENBLAS_CORETYPE": "Haswell",  # NumPy's products
+    "OPENBLAS_THREAD_TIMEOUT": "4",  # its threads sleep at once instead of keeping the cores from torch's
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",  # NumPy's exp, log, sin
+}
+"""Environment variable → what a library is told by it."""
+
+MARK = "SCOPLE_ARITHMETIC"
+"""Says to a process started by this one which arithmetic the variables of `PORTABLE` are there for."""
+
+NEEDED = {"avx2", "fma"}
+"""Instruction sets that the portable code is made of."""
+
+
+def prepare(arithmetic: Arithmetic) -> None:
+    """Tell the libraries which code to take; they listen until they are loaded, so this comes before any of them.
+
+    "portable" wins over what the environment says; "native" leaves the environment alone, but for what a portable
+    process handed down.
+
+    Raises:
+        ImportError: NumPy or torch is loaded already and was told something else.
+    """
+    if arithmetic == "portable" and not (reason := why_not()):
+        told = {name: os.environ.get(name) for name in PORTABLE}
+        if told != PORTABLE and (late := sorted({"numpy", "torch"} & sys.modules.keys())):
+            raise ImportError(
+                f"{' and '.join(late)} came before portable arithmetic could be asked for: import `stages` first."
+            )
+        os.environ.update(PORTABLE)
+    elif os.environ.get(MARK) == "portable" or (arithmetic == "portable" and reason):
+        for name in PORTABLE:
+            os.environ.pop(name, None)
+    os.environ[MARK] = arithmetic
+
+
+def settle(arithmetic: Arithmetic, threads: int) -> None:
+    """Fix the number of threads and, in portable arithmetic, who computes products of two matrices.
+
+    Args:
+        arithmetic: as `prepare` was told.
+        threads: of torch and of NumPy's BLAS; what they share out decides the rounding of sums.
+    """
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(threads)
+    if arithmetic == "portable" and not why_not():
+        threadpool_limits(threads, user_api="blas")
+        _products_by_numpy()
+
+
+def why_not() -> str:
+    """Why this CPU can not give the portable bytes; empty where it can."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return f"this CPU is {platform.machine()} and not x86-64"
+    if missing := NEEDED - _instruction_sets():
+        return f"this CPU has no {' and no '.join(sorted(name.upper() for name in missing))}"
+    return ""
+
+
+def _instruction_sets() -> set[str]:
+    """What the CPU says that it has, as far as the system tells; all that is needed where it tells nothing."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return NEEDED
+    return next((set(line.split(":")[1].split()) for line in lines if line.startswith("flags")), NEEDED)
+
+
+_REPLACED: list = []
+"""torch's registrations, which last as long as the object that made them."""
+
+
+def _products_by_numpy() -> None:
+    """Let NumPy's BLAS compute `mm` and `addmm` on the CPU, in place of MKL's COMPATIBLE code (2.5 times as slow).
+
+    Everything above them stays torch's: linear maps, gradients, devices.
+    """
+    if _REPLACED:
+        return
+    import numpy as np
+    import torch
+    from torch import Tensor
+
+    def mm(a: Tensor, b: Tensor) -> Tensor:
+        if a.dtype not in (torch.float32, torch.float64) or a.dtype != b.dtype:
+            return torch.bmm(a[None], b[None])[0]
+        return torch.from_numpy(np.matmul(a.detach().numpy(), b.detach().numpy()))
+
+    def addmm(bias: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+        product = mm(a, b) if alpha == 1 else mm(a, b).mul_(alpha)
+        return product.add_(bias, alpha=beta) if beta else product
+
+    library = torch.library.Library("aten", "IMPL")
+    with warnings.catch_warnings():  # it is meant
+        warnings.filterwarnings("ignore", "(?s).*Overriding a previously registered kernel", UserWarning)
+        library.impl("mm", mm, "CPU", allow_override=True)
+        library.impl("addmm", addmm, "CPU", allow_override=True)
+    _REPLACED.append(library)
