@@ -13,7 +13,7 @@ import torch
 
 from scople.data.joint_features import TrainingFeatures
 from scople.data.splits import Split, targets
-from scople.gating import Gate, PseudoUnseenScores, choose_threshold, hold_out
+from scople.gating import Gate, PseudoUnseenScores, choose_threshold, hold_out, medians
 from scople.model.scople import SCoPLe
 from scople.seeding import numpy_generator
 from scople.training import fit, score
@@ -45,8 +45,9 @@ def calibrate_gates(
         **training_settings: as `scople.training.fit` takes them.
 
     Returns:
-        Gate → `threshold`, `harmonic` (H reached on the pseudo-unseen samples, per cent) and the S-U curve it was
-        chosen from: `thresholds`, `seen`, `unseen`.
+        Gate → `threshold`, `harmonic` (H reached on the pseudo-unseen samples, per cent), `median_seen` and
+        `median_unseen` (of the number that the gate looks at, over the held-out and the pseudo-unseen samples) and the
+        S-U curve it was chosen from: `thresholds`, `seen`, `unseen`.
     """
     inner = split.without_pseudo_unseen
     remaining = np.flatnonzero(np.isin(training.labels, inner.seen))
@@ -79,6 +80,7 @@ def calibrate_gates(
         gates[gate] = {
             "threshold": threshold,
             "harmonic": float(curve.harmonic.max()),
+            **medians(gate, pseudo.seen_scores, pseudo.unseen_scores, pseudo.is_unseen),
             "thresholds": curve.thresholds.tolist(),
             "seen": curve.seen.tolist(),
             "unseen": curve.unseen.tolist(),

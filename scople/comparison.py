@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from tabulate import SEPARATING_LINE, tabulate
 
+from scople.certainty import paired_difference
+
 HEADINGS = {"zsl": "ZSL", "seen": "S", "unseen": "U", "harmonic": "H"}
 """Name in the metric files → the paper's heading, in the paper's order."""
 
@@ -68,5 +70,32 @@ def readable(table: pd.DataFrame, first: str, second: str, *, comparable: bool) 
         headers=[names.get(column, column) for column in shown],
         tablefmt="simple",
         floatfmt=["", "", *("+.2f" if column in ("difference", "to_paper") else ".2f" for column in shown.columns[2:])],
+        missingval="-",
+    )
+
+
+def verdict(first: Mapping[str, Mapping[str, float]], second: Mapping[str, Mapping[str, float]]) -> str:
+    """The paired mean difference of two runs over the splits that both have, metric by metric, and what it is worth.
+
+    Args:
+        first: split → metrics in per cent.
+        second: likewise.
+    """
+    rows = []
+    for metric, heading in HEADINGS.items():
+        one, other = ({split: values[metric] for split, values in run.items()} for run in (first, second))
+        found = paired_difference(one, other)
+        if found.splits == 1:
+            said = "one split has no standard error: nothing is established"
+        elif found.is_established:
+            said = "more than two standard errors"
+        else:
+            said = "within two standard errors: no difference is established"
+        rows.append([heading, found.value, None if found.splits == 1 else found.error, found.splits, said])
+    return tabulate(
+        rows,
+        headers=["metric", "mean B - A", "standard error", "splits", ""],
+        tablefmt="simple",
+        floatfmt=("", "+.2f", ".2f", "", ""),
         missingval="-",
     )

@@ -145,8 +145,7 @@ def apply_gate(
 def choose_threshold(gate: Gate, scores: PseudoUnseenScores) -> tuple[float, SeenUnseenCurve]:
     """The threshold of highest H on pseudo-unseen classes, and S against U on the way.
 
-    Tried are all that can differ: halfway between neighbouring samples, and one beyond either end. Unstated: of equally
-    good ones the lowest. For "none" there is nothing to choose: the threshold is 0.
+    Unstated: of equally good ones the lowest.
 
     Args:
         gate: see `unseenness`.
@@ -155,22 +154,70 @@ def choose_threshold(gate: Gate, scores: PseudoUnseenScores) -> tuple[float, See
     Returns:
         The threshold, and the curve it was chosen from.
     """
-    values = unseenness(gate, scores.seen_scores, scores.unseen_scores)
+    curve = _curve(gate, scores.seen_scores, scores.unseen_scores, scores.is_unseen, scores.targets)
+    return float(curve.thresholds[curve.harmonic.argmax()]), curve
+
+
+def highest_harmonic(
+    gate: Gate,
+    *,
+    seen_scores: Float[np.ndarray, "N S"],
+    unseen_scores: Float[np.ndarray, "N U"],
+    is_unseen: Bool[np.ndarray, " N"],
+    targets: Int[np.ndarray, " N"],
+) -> float:
+    """H in per cent that the best of all thresholds would have had on these very samples, whose labels it is told.
+
+    It is an upper bound to hold a chosen threshold against, and no result. The threshold itself is not given away, so
+    that nothing can be decided by it.
+
+    Args:
+        gate: see `unseenness`.
+        seen_scores: logits of the seen candidates.
+        unseen_scores: logits of the unseen candidates.
+        is_unseen: whether the sample's class is unseen.
+        targets: row of the sample's class among the unseen or the seen candidates.
+    """
+    return float(_curve(gate, seen_scores, unseen_scores, is_unseen, targets).harmonic.max())
+
+
+def medians(
+    gate: Gate,
+    seen_scores: Float[np.ndarray, "N S"],
+    unseen_scores: Float[np.ndarray, "N U"],
+    is_unseen: Bool[np.ndarray, " N"],
+) -> dict[str, float]:
+    """`median_seen` and `median_unseen`: the middle of the gate's number over samples of either kind."""
+    values = unseenness(gate, seen_scores, unseen_scores)
+    return {"median_seen": float(np.median(values[~is_unseen])), "median_unseen": float(np.median(values[is_unseen]))}
+
+
+def _curve(
+    gate: Gate,
+    seen_scores: Float[np.ndarray, "N S"],
+    unseen_scores: Float[np.ndarray, "N U"],
+    is_unseen: Bool[np.ndarray, " N"],
+    targets: Int[np.ndarray, " N"],
+) -> SeenUnseenCurve:
+    """S, U and H at all thresholds that can differ: halfway between neighbouring samples, and one beyond either end.
+
+    For "none" there is nothing to choose: the only threshold is 0.
+    """
+    values = unseenness(gate, seen_scores, unseen_scores)
     levels = np.unique(values)
     below = np.nextafter(levels[:1], -np.inf)
     thresholds = np.zeros(1) if gate == "none" else np.concatenate([below, (levels[:-1] + levels[1:]) / 2, levels[-1:]])
 
-    best = np.where(scores.is_unseen, scores.unseen_scores.argmax(axis=1), scores.seen_scores.argmax(axis=1))
-    is_right = best == scores.targets  # if the gate decides rightly
+    best = np.where(is_unseen, unseen_scores.argmax(axis=1), seen_scores.argmax(axis=1))
+    is_right = best == targets  # if the gate decides rightly
 
     def not_above(which: Bool[np.ndarray, " N"]) -> Int[np.ndarray, " T"]:
         return np.searchsorted(np.sort(values[which]), thresholds, side="right")
 
-    right_unseen = scores.is_unseen & is_right
-    seen = 100 * not_above(~scores.is_unseen & is_right) / (~scores.is_unseen).sum()
-    unseen = 100 * (right_unseen.sum() - not_above(right_unseen)) / scores.is_unseen.sum()
-    curve = SeenUnseenCurve(thresholds, seen, unseen, harmonic_mean(seen, unseen))
-    return float(thresholds[curve.harmonic.argmax()]), curve
+    right_unseen = is_unseen & is_right
+    seen = 100 * not_above(~is_unseen & is_right) / (~is_unseen).sum()
+    unseen = 100 * (right_unseen.sum() - not_above(right_unseen)) / is_unseen.sum()
+    return SeenUnseenCurve(thresholds, seen, unseen, harmonic_mean(seen, unseen))
 
 
 def hold_out(targets: Int[np.ndarray, " N"], fraction: float, generator: np.random.Generator) -> Bool[np.ndarray, " N"]:

@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
 from scople.data.class_names import ClassEntry, names_of
 from scople.data.joint_features import TestFeatures
 from scople.data.splits import Split, labels_of, task_targets
 from scople.evaluation import controls, gzsl_metrics, per_class_accuracy
-from scople.gating import Gate, Predictions
+from scople.gating import Gate, Predictions, highest_harmonic, medians
 
 
 class Repeat(NamedTuple):
@@ -20,7 +20,7 @@ class Repeat(NamedTuple):
     Attributes:
         metrics: `zsl`, `seen`, `unseen` and `harmonic` under the gate of the run.
         under_gates: the same under every gate.
-        controls: see `scople.evaluation.controls`, under a heading.
+        controls: see `scople.evaluation.controls` and `gate_controls`, under a heading.
         per_class: a row for each class, under a heading.
         pairs: columns actual and predicted, the class names of every test sample.
     """
@@ -40,6 +40,7 @@ def judge(
     seen_scores: Float[np.ndarray, "N S"],
     unseen_scores: Float[np.ndarray, "N U"],
     predictions: Mapping[Gate, Predictions],
+    calibration: Mapping[Gate, Mapping[str, Any]],
     gate: Gate,
     heading: Mapping[str, Any],
     generator: np.random.Generator,
@@ -53,6 +54,7 @@ def judge(
         seen_scores: score of each seen candidate.
         unseen_scores: score of each unseen candidate.
         predictions: what each gate made of these scores.
+        calibration: see `scople.calibration.calibrate_gates`; what each gate was chosen on.
         gate: the gate of the run.
         heading: what every row of the tables begins with.
         generator: draws the shuffles of the controls.
@@ -76,6 +78,16 @@ def judge(
         targets=rows,
         generator=generator,
     )
+    for name in (name for name in predictions if name != "none"):
+        control |= gate_controls(
+            name,
+            under_gates[name]["harmonic"],
+            calibration[name],
+            seen_scores=seen_scores,
+            unseen_scores=unseen_scores,
+            is_unseen=is_unseen,
+            targets=rows,
+        )
     labels = labels_of(split, *predictions[gate])
     accuracies = per_class_accuracy(labels, test.labels, len(classes))
     return Repeat(
@@ -87,6 +99,50 @@ def judge(
             {"actual": names_of(classes, test.labels.tolist()), "predicted": names_of(classes, labels.tolist())}
         ),
     )
+
+
+def gate_controls(
+    gate: Gate,
+    harmonic: float,
+    calibration: Mapping[str, Any],
+    *,
+    seen_scores: Float[np.ndarray, "N S"],
+    unseen_scores: Float[np.ndarray, "N U"],
+    is_unseen: Bool[np.ndarray, " N"],
+    targets: Int[np.ndarray, " N"],
+) -> dict[str, float]:
+    """How well a gate's threshold carries over from the samples it was chosen on to the test samples.
+
+    Args:
+        gate: its name, with which every key begins.
+        harmonic: H on the test samples under the chosen threshold.
+        calibration: of this gate, with `threshold`, `median_seen` and `median_unseen`.
+        seen_scores: of the test samples, as for `judge`; likewise the other arrays.
+        unseen_scores: likewise.
+        is_unseen: likewise.
+        targets: likewise.
+
+    Returns:
+        `<gate>_harmonic`; `<gate>_upper_bound_from_test_labels`, the H of the best of all thresholds, which no method
+        can know; `<gate>_percent_of_upper_bound`, what share of it was reached (all of it where it is 0);
+        `<gate>_threshold`; and four medians of the gate's number, nats for the entropy: over seen and unseen samples,
+        those it was chosen on and those of the test.
+    """
+    bound = highest_harmonic(
+        gate, seen_scores=seen_scores, unseen_scores=unseen_scores, is_unseen=is_unseen, targets=targets
+    )
+    tested = medians(gate, seen_scores, unseen_scores, is_unseen)
+    values = {
+        "harmonic": harmonic,
+        "upper_bound_from_test_labels": bound,
+        "percent_of_upper_bound": 100 * harmonic / bound if bound else 100.0,
+        "threshold": calibration["threshold"],
+        "calibration_median_seen": calibration["median_seen"],
+        "calibration_median_unseen": calibration["median_unseen"],
+        "test_median_seen": tested["median_seen"],
+        "test_median_unseen": tested["median_unseen"],
+    }
+    return {f"{gate}_{name}": value for name, value in values.items()}
 
 
 def per_class_rows(

@@ -127,6 +127,14 @@ class Demo:
 
 
 @dataclass(frozen=True)
+class Backbones:
+    """Numbers of a split's backbones, by what a repeat begins with."""
+
+    training: list[int]
+    everything: list[int]
+
+
+@dataclass(frozen=True)
 class Machine:
     """What decides speed, not results."""
 
@@ -160,6 +168,8 @@ class Params:
     variant: str
     seed: int = at_least(0)
     seeds: list[int]
+    repeat: str = one_of("training", "everything")
+    backbones: Backbones
     method: Method
     datasets: dict[str, RawFolder]
     splits: dict[str, SplitEntry]
@@ -204,6 +214,17 @@ class Params:
                 f"{TEXT_LAYERS[encoder]} layers: choose 0 to {TEXT_LAYERS[encoder]}."
             )
         return method
+
+    @property
+    def backbone_seeds(self) -> dict[int, int]:
+        """Number of each backbone of a split → its root seed: one that serves every repeat, or one for each."""
+        if self.repeat == "training":
+            return {self.backbones.training[0]: self.seed}
+        return {number: derive(self.seed, "repeat", str(number)) for number in self.backbones.everything}
+
+    def backbone_of(self, repeat: int | str) -> int:
+        """Number of the backbone that a repeat works on; `repeat` is one of `seeds`."""
+        return int(repeat) if self.repeat == "everything" else self.backbones.training[0]
 
     def repeat_seed(self, number: int | str) -> int:
         """Root seed of one repeat of SCoPLe's training; `number` is one of `seeds`.
@@ -266,8 +287,19 @@ def _check_names(params: Params, path: str | Path) -> None:
             )
     for name in (*params.variants, params.variant):
         params.settings(name)
-    if not params.seeds or len(set(params.seeds)) < len(params.seeds) or min(params.seeds) < 0:
-        raise ScopleError(f"seeds in {path} is {params.seeds}, but must list one or more different numbers from 0 on.")
+    lists = {"seeds": params.seeds, "backbones.everything": params.backbones.everything}
+    for name, numbers in lists.items():
+        if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < 0:
+            raise ScopleError(f"{name} in {path} is {numbers}, but must list one or more different numbers from 0 on.")
+    if len(params.backbones.training) != 1 or params.backbones.training[0] < 0:
+        raise ScopleError(
+            f"backbones.training in {path} is {params.backbones.training}, but must list one number from 0 on: one "
+            "backbone serves every repeat."
+        )
+    if params.repeat == "everything" and (without := set(params.seeds) - set(params.backbones.everything)):
+        raise ScopleError(
+            f"seed {min(without)} in {path} has no backbone: add it to backbones.everything, or set `repeat: training`."
+        )
     if params.demo.longest < params.demo.shortest:
         raise ScopleError(
             f"demo.longest in {path} is {params.demo.longest}, but must be at least demo.shortest "

@@ -8,7 +8,7 @@ import yaml
 from dvc.scm import SCM, SCMError, resolve_rev
 from scmrepo.exceptions import SCMError as GitError
 
-from scople.comparison import compare, readable
+from scople.comparison import compare, readable, verdict
 from scople.errors import ScopleError
 from scople.params import Params
 from stages.layout import DATASETS, Layout
@@ -46,6 +46,7 @@ def main(params: Params, a: str, b: str) -> str:
         if one == other:
             print("model of the root's pipeline" if one == params.variant else f"variant {one}")
         print(readable(compare(first[one], second[other], means, printed), a, b, comparable=comparable), end="\n\n")
+        print(verdict(first[one], second[other]), end="\n\n")
     if same:
         print(f"The same in both: {', '.join(same)}.")
     print(f"Per cent; below each metric the largest gain comes first. The paper's row is {OURS}, as printed.")
@@ -77,10 +78,12 @@ def _measured(params: Params, name: str) -> Metrics:
                 "experiment: correct the name."
             ) from error
         texts = {PurePath(path): files.read_text(path) for pattern in patterns for path in files.glob(pattern)}
-    if not texts:
+    if not any(path.stem != "summary" for path in texts):
         raise ScopleError(f"'{name}' has no {patterns[0]}: run `dvc repro` for it.")
     found: Metrics = {}
     for path, text in sorted(texts.items()):
+        if path.stem == "summary":  # of all splits
+            continue
         variant = params.variant if PurePath(path).parent == main.parent else path.parent.name
         found.setdefault(variant, {})[path.stem] = json.loads(text)
     return found

@@ -22,10 +22,11 @@ PLAIN_LABEL = {"text_prompting": "none", "phrase": "", "prefix_length": 0, "join
 def main(params: Params, split_name: str) -> str:
     """Train four times for each training query and write one long table."""
     layout, scale = Layout(params.profile, "ablations"), params.scale
-    seed = params.repeat_seed(params.seeds[0])
+    repeat = params.seeds[0]
+    seed, backbone = params.repeat_seed(repeat), params.backbone_of(repeat)
     split, classes = load_featured_problem(params, split_name)
-    training = load_features(TrainingFeatures, layout.features(split_name, "training"))
-    test = load_features(TestFeatures, layout.features(split_name, "test"))
+    training = load_features(TrainingFeatures, layout.features(split_name, "training", backbone))
+    test = load_features(TestFeatures, layout.features(split_name, "test", backbone))
     tower, width = build_tower(scale), training.features.shape[2]
     measured = {}
     for query in get_args(TrainingQuery):

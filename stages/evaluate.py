@@ -21,6 +21,7 @@ from scople.seeding import numpy_generator
 from scople.training import score
 from stages.assembly import build_model, build_tower
 from stages.layout import Layout, load_featured_problem
+from stages.provenance import provenance
 from stages.running import device, run
 
 
@@ -28,17 +29,20 @@ def main(params: Params, split_name: str, variant: str = "") -> str:
     """Score every test sample against every candidate class, then let the gate choose between seen and unseen."""
     layout, method = Layout.of(params, variant), params.settings(variant)
     split, classes = load_featured_problem(params, split_name)
-    test = load_features(TestFeatures, layout.features(split_name, "test"))
     tower, candidates = build_tower(params.scale), names_of(classes, [*split.seen, *split.unseen])
     running = {"batch_size": params.scale.evaluate.batch_size, "device": device(params)}
-    models, scored, predicted = {}, {}, {}
+    tests, models, scored, calibrated, predicted = {}, {}, {}, {}, {}
     for seed in params.seeds:
+        test = load_features(TestFeatures, layout.features(split_name, "test", params.backbone_of(seed)))
+        tests[seed] = test
         models[seed] = build_model(method, tower, test.features.shape[2], params.repeat_seed(seed))
         models[seed].load_state_dict(load_file(layout.model(split_name, seed)))
         scores = score(models[seed], test.features, candidates, **running)
         scored[seed] = np.split(scores, [len(split.seen)], axis=1)
-        gates = json.loads(layout.gates(split_name, seed).read_text())
-        predicted[seed] = {gate: apply_gate(gate, *scored[seed], entry["threshold"]) for gate, entry in gates.items()}
+        calibrated[seed] = json.loads(layout.gates(split_name, seed).read_text())
+        predicted[seed] = {
+            gate: apply_gate(gate, *scored[seed], entry["threshold"]) for gate, entry in calibrated[seed].items()
+        }
 
     # Every score is made; from here on labels are looked at.
     is_unseen, rows = task_targets(split, test.labels)
@@ -46,10 +50,11 @@ def main(params: Params, split_name: str, variant: str = "") -> str:
         seed: judge(
             split,
             classes,
-            test,
+            tests[seed],
             seen_scores=scored[seed][0],
             unseen_scores=scored[seed][1],
             predictions=predicted[seed],
+            calibration=calibrated[seed],
             gate=method.gate,
             heading={"split": split_name, "variant": variant or params.variant, "seed": seed},
             generator=numpy_generator(params.repeat_seed(seed), "shuffled skeletons", split_name),
@@ -57,8 +62,8 @@ def main(params: Params, split_name: str, variant: str = "") -> str:
         for seed in params.seeds
     }
     attention = [
-        attention_by_class(model, test.features, rows + is_unseen * len(split.seen), candidates, **running)
-        for model in models.values()
+        attention_by_class(model, tests[seed].features, rows + is_unseen * len(split.seen), candidates, **running)
+        for seed, model in models.items()
     ]
     metrics = over_seeds([repeat.metrics for repeat in repeats.values()])
     details = {
@@ -67,7 +72,10 @@ def main(params: Params, split_name: str, variant: str = "") -> str:
         "controls": [repeat.controls for repeat in repeats.values()],
         "per_class": [row for repeat in repeats.values() for row in repeat.per_class],
     }
+    words = {"item.split": split_name, "item.variant": variant} if variant else {"key": split_name}
+    known = provenance(params, words, split, is_unseen.tolist(), {seed: r.metrics for seed, r in repeats.items()})
     _write_json(metrics, layout.metrics(split_name))
+    _write_json(known, layout.provenance(split_name))
     _write_json(details, layout.evaluation(split_name))
     _write_csv(pd.concat(repeat.pairs for repeat in repeats.values()), layout.predictions(split_name))
     looked = attention_table(np.mean(attention, axis=0), candidates, np.arange(len(candidates)) >= len(split.seen))

@@ -17,24 +17,24 @@ def main(params: Params, split_name: str, setting: str) -> str:
     """Train once for each value and seed, all else as in `params.yaml`; the encoder's layers bound `layer_depth`."""
     layout, scale = Layout(params.profile, "ablations"), params.scale
     split, classes = load_featured_problem(params, split_name)
-    training = load_features(TrainingFeatures, layout.features(split_name, "training"))
-    tower, rows = build_tower(scale), targets(training.labels, split.seen)
+    tower = build_tower(scale)
     largest = min(7, TEXT_LAYERS[scale.text_encoder]) if setting == "layer_depth" else 7
     scored = {}
-    for value in range(largest + 1):
-        method = params.changed({setting: value}, f"{setting} {value} of Figure 3")
-        for seed in params.seeds:
-            root_seed = params.repeat_seed(seed)
+    for seed in params.seeds:
+        root_seed, backbone = params.repeat_seed(seed), params.backbone_of(seed)
+        training = load_features(TrainingFeatures, layout.features(split_name, "training", backbone))
+        for value in range(largest + 1):
+            method = params.changed({setting: value}, f"{setting} {value} of Figure 3")
             model = build_model(method, tower, training.features.shape[2], root_seed)
             fit(
                 model,
                 training.features,
-                rows,
+                targets(training.labels, split.seen),
                 names_of(classes, split.seen),
                 **fit_settings(params, method, root_seed),
             )
             # Opened only now: no training of this stage can have seen it.
-            test = load_features(TestFeatures, layout.features(split_name, "test"))
+            test = load_features(TestFeatures, layout.features(split_name, "test", backbone))
             scored[value, seed] = score(
                 model,
                 test.features,
@@ -49,7 +49,7 @@ def main(params: Params, split_name: str, setting: str) -> str:
     for value in range(largest + 1):
         repeats = [{"zsl": zsl_accuracy(scored[value, seed][is_unseen], test_rows[is_unseen])} for seed in params.seeds]
         points.append({"split": split_name, "setting": setting, "value": value} | over_seeds(repeats))
-    with whole(layout.figure3(setting)) as path:
+    with whole(layout.figure3(split_name, setting)) as path:
         flat_table(points).to_csv(path, index=False, lineterminator="\n")
     return f"ZSL for {setting} 0 to {largest}: " + ", ".join(f"{point['zsl']:.1f}" for point in points)
 

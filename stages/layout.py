@@ -41,13 +41,13 @@ class Layout:
         """Packed sequences of a data set."""
         return self._work / "corpus" / dataset
 
-    def backbone(self, split: str) -> Path:
-        """Weights of the backbone that saw the seen classes of this split."""
-        return self._work / "backbone" / f"{split}.safetensors"
+    def backbone(self, split: str, number: int) -> Path:
+        """Weights of a backbone that saw the seen classes of this split."""
+        return self._work / "backbone" / split / f"{number}.safetensors"
 
-    def features(self, split: str, part: str) -> Path:
-        """Joint features; `part` is training or test."""
-        return self._work / "features" / split / f"{part}.safetensors"
+    def features(self, split: str, part: str, number: int) -> Path:
+        """Joint features by one of the split's backbones; `part` is training or test."""
+        return self._work / "features" / split / part / f"{number}.safetensors"
 
     def classes(self, split: str) -> Path:
         """Class list of the split's data set, beside its features."""
@@ -65,9 +65,9 @@ class Layout:
         """Loss per epoch of one repeat."""
         return self._room / "history" / "scople" / self.variant / split / f"{seed}.csv"
 
-    def backbone_history(self, split: str) -> Path:
-        """Loss per epoch of the backbone."""
-        return self._work / "history" / "backbone" / f"{split}.csv"
+    def backbone_history(self, split: str, number: int) -> Path:
+        """Loss per epoch of a backbone."""
+        return self._work / "history" / "backbone" / split / f"{number}.csv"
 
     def evaluation(self, split: str) -> Path:
         """Metrics of every repeat, per-class accuracies and controls."""
@@ -85,9 +85,17 @@ class Layout:
         """The flat JSON of ZSL, S, U and H, in git."""
         return self._results / "metrics" / self.variant / f"{split}.json"
 
-    def figure3(self, setting: str) -> Path:
-        """One panel of Figure 3 as numbers."""
-        return self._room / "figure3" / f"{setting}.csv"
+    def provenance(self, split: str) -> Path:
+        """What the metrics file of the same name was made from, in git."""
+        return self._results / "provenance" / self.variant / f"{split}.json"
+
+    def figure3(self, split: str, setting: str) -> Path:
+        """One panel of Figure 3 as numbers, on one split."""
+        return self._room / "figure3" / split / f"{setting}.csv"
+
+    def scatter(self, split: str) -> Path:
+        """Metrics of several repeats of either kind on one split."""
+        return self._room / "scatter" / f"{split}.csv"
 
     def diagnostics(self, split: str) -> Path:
         """What keeps the numbers of a split honest."""

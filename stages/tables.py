@@ -4,13 +4,14 @@ import json
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from scople.errors import ScopleError
 from scople.files import whole
 from scople.params import Params
-from scople.reporting import flat_table, over_seeds, paper_table
+from scople.reporting import figure3_means, flat_table, over_seeds, paper_table, scatter_table, summary
 from stages.layout import DATASETS, FIGURE3, Layout
 from stages.running import run
 
@@ -35,33 +36,65 @@ def main(params: Params, pipeline: str) -> str:
         variant: {split: _evaluation(params, split, variant) for split in splits}
         for variant in dict.fromkeys(chain(*rows.values()))
     }
-    repeats = {
-        variant: {split: entry["repeats"] for split, entry in found.items()} for variant, found in evaluations.items()
-    }
-    tables = {
-        name: paper_table(
+    tables = {}
+    for name, layout in layouts[pipeline].items():
+        both = ("entropy", "stacking") if pipeline == "main" else ()
+        gates = dict.fromkeys((*both, params.method.gate))
+        tables[name] = paper_table(
             layout,
             pd.read_csv(DATASETS / "paper_tables" / f"{name}.csv"),
-            {variant: repeats[variant] for variant in rows[name]},
+            {(variant, gate): _repeats(evaluations[variant], gate) for variant in rows[name] for gate in gates},
             text_backbone=TEXT_BACKBONES[params.scale.text_encoder],
             note=note,
+            reference=_repeats(evaluations["scople"], params.method.gate) if pipeline == "ablations" else None,
         )
-        for name, layout in layouts[pipeline].items()
-    }
     for name in ("controls", "per_class"):
         details = [row for found in evaluations.values() for entry in found.values() for row in entry[name]]
         tables[name] = flat_table(details).assign(note=note)
-    if pipeline == "ablations":
-        panels = [pd.read_csv(Layout(params.profile, pipeline).figure3(setting)) for setting in FIGURE3]
-        tables["figure3"] = pd.concat(panels).assign(note=note)
-        found = [pd.read_csv(Layout(params.profile, pipeline).diagnostics(split)) for split in splits]
-        tables["diagnostics"] = pd.concat(found).assign(note=note)
-    folder = Layout(params.profile, "" if pipeline == "main" else pipeline).tables
+    layout = Layout(params.profile, "" if pipeline == "main" else pipeline)
+    measured = {split: over_seeds(entry["repeats"]) for split, entry in evaluations[params.variant].items()}
+    if pipeline == "main":
+        tables["losses"] = flat_table([_losses(params, layout, split) for split in splits], decimals=4)
+        with whole(layout.metrics("summary")) as path:
+            path.write_text(json.dumps(summary(_groups(layouts[pipeline], splits), measured), indent=2) + "\n")
+    else:
+        points = pd.concat(pd.read_csv(layout.figure3(split, setting)) for setting in FIGURE3 for split in splits)
+        tables["figure3"] = points.assign(note=note)
+        method = params.method
+        usual = (method.prefix_length, method.layer_depth, method.joint_prompts)
+        tables["figure3_means"] = figure3_means(points, dict(zip(FIGURE3, usual, strict=True))).assign(note=note)
+        repeated = pd.concat(pd.read_csv(layout.scatter(split)) for split in splits)
+        tables["scatter"] = scatter_table(repeated).assign(note=note)
+        tables["diagnostics"] = pd.concat(pd.read_csv(layout.diagnostics(split)) for split in splits).assign(note=note)
     for name, table in tables.items():
-        with whole(folder / f"{name}.csv") as path:
+        with whole(layout.tables / f"{name}.csv") as path:
             table.to_csv(path, index=False, lineterminator="\n")
-    zsl = ", ".join(f"{split} {over_seeds(found)['zsl']:.1f}" for split, found in repeats[params.variant].items())
-    return f"{len(tables)} tables in {folder}; ZSL of {params.variant}: {zsl}"
+    zsl = ", ".join(f"{split} {metrics['zsl']:.1f}" for split, metrics in measured.items())
+    return f"{len(tables)} tables in {layout.tables}; ZSL of {params.variant}: {zsl}"
+
+
+def _repeats(evaluations: dict[str, Any], gate: str) -> dict[str, list[dict[str, float]]]:
+    """Split → metrics of each repeat under a gate."""
+    return {split: [under[gate] for under in entry["gates"]] for split, entry in evaluations.items()}
+
+
+def _groups(tables: dict[str, Any], splits: list[str]) -> dict[str, list[str]]:
+    """The groups of splits that `summary.json` has means of: the paper's fixed ones, its random ones, and all."""
+    columns = {name: entry["splits"] for table in tables.values() for name, entry in table["columns"].items()}
+    fixed = [found[0] for found in columns.values() if len(found) == 1]
+    return {"fixed": fixed} | {name: found for name, found in columns.items() if len(found) > 1} | {"all": splits}
+
+
+def _losses(params: Params, layout: Layout, split: str) -> dict[str, Any]:
+    """What the trainings of a split ended with, means over backbones and repeats."""
+    backbones = [pd.read_csv(layout.backbone_history(split, number)).iloc[-1] for number in params.backbone_seeds]
+    repeats = [pd.read_csv(layout.history(split, seed)).iloc[-1] for seed in params.seeds]
+    return {
+        "split": split,
+        "backbone_loss": float(np.mean([last["loss"] for last in backbones])),
+        "backbone_accuracy": float(np.mean([last["accuracy"] for last in backbones])),
+        "loss": float(np.mean([last["loss"] for last in repeats])),
+    }
 
 
 def _evaluation(params: Params, split: str, variant: str) -> dict[str, Any]:

@@ -22,12 +22,13 @@ def main(params: Params, split_name: str, seed: str, variant: str = "") -> str:
     """Train on every seen class; then once more without the pseudo-unseen ones, to calibrate the gates."""
     layout, method, root_seed = Layout.of(params, variant), params.settings(variant), params.repeat_seed(seed)
     split, classes = load_featured_problem(params, split_name)
-    training = load_features(TrainingFeatures, layout.features(split_name, "training"))
+    features = layout.features(split_name, "training", params.backbone_of(seed))
+    training = load_features(TrainingFeatures, features)
     tower, width = build_tower(params.scale), training.features.shape[2]
     settings = fit_settings(params, method, root_seed)
     model = build_model(method, tower, width, root_seed)
     rows = targets(training.labels, split.seen)
-    inputs = [layout.features(split_name, "training"), layout.classes(split_name)]
+    inputs = [features, layout.classes(split_name)]
     with resumable(params, "train", variant or "main", split_name, seed, inputs=inputs) as checkpoint:
         history = fit(
             model,

@@ -13,7 +13,14 @@ from scople.data.joint_features import TestFeatures, TrainingFeatures
 from scople.data.splits import Split
 from scople.errors import ScopleError
 from scople.evaluation import gzsl_metrics
-from scople.gating import PseudoUnseenScores, apply_gate, choose_threshold, hold_out, unseenness
+from scople.gating import (
+    PseudoUnseenScores,
+    apply_gate,
+    choose_threshold,
+    highest_harmonic,
+    hold_out,
+    unseenness,
+)
 
 SPLIT = Split(name="toy_5_2", seen=(0, 2, 3, 5, 6), unseen=(1, 4), pseudo_unseen=(2, 6))
 
@@ -87,6 +94,10 @@ def test_no_threshold_is_better_than_the_chosen_one(scores, gate, other):
     threshold, curve = choose_threshold(gate, scores)
     by_trying = [measured(gate, scores, value) for value in curve.thresholds]
     np.testing.assert_allclose(np.stack([curve.seen, curve.unseen, curve.harmonic], axis=1), by_trying, atol=1e-9)
+    arrays_of = {name: getattr(scores, name) for name in ("seen_scores", "unseen_scores", "is_unseen", "targets")}
+    bound = highest_harmonic(gate, **arrays_of)
+    assert bound == pytest.approx(max(harmonic for _, _, harmonic in by_trying))
+    assert gate == "none" or bound >= measured(gate, scores, other)[2] - 1e-9
     chosen = measured(gate, scores, threshold)[2]
     assert chosen == pytest.approx(curve.harmonic.max())
     if gate == "none":

@@ -39,6 +39,7 @@ def test_judge_counts_by_hand():
         seen_scores=seen_scores,
         unseen_scores=unseen_scores,
         predictions={"entropy": said, "none": never},
+        calibration={"entropy": {"threshold": 0.25, "median_seen": 0.125, "median_unseen": 0.5}},
         gate="entropy",
         heading={"split": "small"},
         generator=np.random.default_rng(1),
@@ -50,6 +51,15 @@ def test_judge_counts_by_hand():
     assert repeat.controls["split"] == "small"
     assert (repeat.controls["chance"], repeat.controls["seen_candidates"]) == (50.0, 75.0)
     assert repeat.controls["backbone"] == 50.0  # columns turned round: hop is right again, and the first kick
+    # All seven samples have the same entropy: whatever the threshold, all are called seen or all unseen.
+    assert repeat.controls["entropy_harmonic"] == pytest.approx(400 / 7)
+    assert repeat.controls["entropy_upper_bound_from_test_labels"] == 0
+    assert [repeat.controls[f"entropy_{name}"] for name in ("threshold", "calibration_median_seen")] == [0.25, 0.125]
+    assert repeat.controls["entropy_calibration_median_unseen"] == 0.5
+    alike = np.log(np.e + 2) - np.e / (np.e + 2)  # entropy of scores 1, 0, 0
+    assert repeat.controls["entropy_test_median_seen"] == pytest.approx(alike)
+    assert repeat.controls["entropy_test_median_unseen"] == pytest.approx(alike)
+    assert "none_harmonic" not in repeat.controls
     assert {row["label"]: row["accuracy"] for row in repeat.per_class} == {
         "bow": 100.0, "clap": 100.0, "hop": 100.0, "kick": 0.0, "wave": 50.0
     }  # fmt: skip

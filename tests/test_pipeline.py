@@ -66,7 +66,7 @@ def has_code(path):
 
 STAGES = [
     *("demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "tables", "figures"),
-    *("ablation_train", "ablation_evaluate", "ablation_tables", "figure3", "figure3_picture", "diagnostics"),
+    *("ablation_train", "ablation_evaluate", "ablation_tables", "figure3", "figure3_picture", "diagnostics", "scatter"),
 ]
 
 
@@ -122,11 +122,15 @@ def test_code_dependencies_are_the_import_closure(root, name):
 
 
 def settings_read(root, module):
-    """Parameters that a stage's script and what it takes from `stages.assembly` read; named as in dvc.yaml."""
+    """Parameters that a stage's script and the functions that it takes from its siblings read; named as in dvc.yaml."""
     script = module_file(root, module).read_text()
-    assembly = (root / "stages" / "assembly.py").read_text()
-    parts = [ast.get_source_segment(assembly, node) for node in ast.parse(assembly).body if hasattr(node, "name")]
-    texts = [script, *(part for part in parts if re.match(r"def (\w+)", part).group(1) in script)]
+    texts = [script]
+    for sibling, names in re.findall(r"from stages\.(assembly|pretrain|features) import (.+)", script):
+        text = (root / "stages" / f"{sibling}.py").read_text()
+        parts = {
+            node.name: ast.get_source_segment(text, node) for node in ast.parse(text).body if hasattr(node, "name")
+        }
+        texts += [parts[name] for name in names.split(", ")]
     read = set()
     text = re.sub(r"params\.settings\(\w*\)\.", "method.", "\n".join(texts))
     for chain in re.findall(r"(?<!\w\.)\b(?:params|method|scale)(?:\.\w+)+", text):
@@ -139,6 +143,8 @@ def settings_read(root, module):
             read.add("profiles.${profile}." + rest[0])
         elif rest[0] == "repeat_seed":
             read.add("seed")
+        elif rest[0] in ("backbone_seeds", "backbone_of"):
+            read |= {"seed", "repeat", "backbones"}
         elif rest[0] not in ("machine", "settings", "changed", "dataset_of", "datasets", "splits", "variants"):
             read.add(rest[0])
     return read - {"yaml"}

@@ -137,7 +137,7 @@ def test_no_unseen_class_and_no_test_subject_reaches_a_training(inside):
         pretrain.main(params, SPLIT)
         features.main(params, SPLIT)
         train.main(params, SPLIT, "1")
-        test_part = (inside / f"work/demo/features/{SPLIT}/test.safetensors").read_bytes()
+        test_part = (inside / f"work/demo/features/{SPLIT}/test/1.safetensors").read_bytes()
         trained = contents(inside / "work/demo/model") | contents(inside / "work/demo/backbone")
         return trained, test_part
 

@@ -1,0 +1,76 @@
+"""How far repeats lie apart on one split: of SCoPLe's training on one backbone, and each with a backbone of its own.
+
+ZSL and the accuracy of seen samples among the seen candidates; no gate, whose calibration is a training more.
+"""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from scople.data.class_names import names_of
+from scople.data.corpus import Corpus
+from scople.data.joint_features import TestFeatures, TrainingFeatures, load_features
+from scople.data.splits import targets, task_targets
+from scople.evaluation import zsl_accuracy
+from scople.files import whole
+from scople.params import Params
+from scople.training import fit, score
+from stages.assembly import build_model, build_tower, fit_settings
+from stages.features import extract_parts
+from stages.layout import Layout, load_featured_problem
+from stages.pretrain import train_backbone
+from stages.running import device, run
+
+
+def main(params: Params, split_name: str) -> str:
+    """Train every repeat that has a backbone of its own in `backbones.everything`, both ways."""
+    layout, method = Layout(params.profile, "ablations"), params.method
+    split, classes = load_featured_problem(params, split_name)
+    tower = build_tower(params.scale)
+    rows = []
+    for kind in ("training", "everything"):
+        repeated = replace(params, repeat=kind, seeds=params.backbones.everything)
+        for seed in repeated.seeds:
+            if kind == "training":
+                number = repeated.backbone_of(seed)
+                training = load_features(TrainingFeatures, layout.features(split_name, "training", number))
+                test = load_features(TestFeatures, layout.features(split_name, "test", number))
+            else:
+                corpus = Corpus.open(layout.corpus(params.dataset_of(split_name)))
+                backbone, _ = train_backbone(params, corpus, split, repeated.backbone_seeds[seed])
+                training, test = extract_parts(params, corpus, split, backbone)
+            root_seed = repeated.repeat_seed(seed)
+            model = build_model(method, tower, training.features.shape[2], root_seed)
+            fit(
+                model,
+                training.features,
+                targets(training.labels, split.seen),
+                names_of(classes, split.seen),
+                **fit_settings(params, method, root_seed),
+            )
+            scores = score(
+                model,
+                test.features,
+                names_of(classes, [*split.seen, *split.unseen]),
+                batch_size=params.scale.evaluate.batch_size,
+                device=device(params),
+            )
+            is_unseen, wanted = task_targets(split, test.labels)
+            rows.append(
+                {
+                    "split": split_name,
+                    "repeat": kind,
+                    "seed": seed,
+                    "zsl": zsl_accuracy(scores[is_unseen, len(split.seen) :], wanted[is_unseen]),
+                    "seen_candidates": zsl_accuracy(scores[~is_unseen, : len(split.seen)], wanted[~is_unseen]),
+                }
+            )
+    table = pd.DataFrame(rows)
+    with whole(layout.scatter(split_name)) as path:
+        table.to_csv(path, index=False, lineterminator="\n")
+    found = table.groupby("repeat", sort=False)["zsl"]
+    return "; ".join(f"ZSL, repeats of {kind}: {', '.join(f'{x:.1f}' for x in values)}" for kind, values in found)
+
+
+if __name__ == "__main__":
+    run(main)
