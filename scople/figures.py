@@ -229,33 +229,39 @@ def _plain(axes: Axes) -> None:
     axes.tick_params(labelsize=8.5)
 
 
-def figure3(table: pd.DataFrame, chosen: Mapping[str, int], title: str) -> Figure:
-    """The paper's Figure 3: accuracy against prefix length (a), layer depth (b) and joint prompts (c).
+def figure3(points: pd.DataFrame, means: pd.DataFrame, chosen: Mapping[str, int], title: str) -> Figure:
+    """The paper's Figure 3: ZSL against prefix length (a), layer depth (b) and joint prompts (c).
 
     Args:
-        table: columns `setting`, `value`, and per cent in at least one of `zsl`, `seen`, `unseen`,
-            `harmonic`; where there is a `<metric>_std`, a band of that half-width is drawn around the metric.
+        points: of the paper's split, columns `setting`, `value` and `zsl` (per cent); where there is `zsl_std`, over
+            repeats, a bar of that half-length stands at each point.
+        means: over several splits, see `scople.reporting.figure3_means`. The band around their line is one standard
+            error of the paired difference to the chosen value.
         chosen: setting → the value that all other runs have; a panel for each, in this order.
         title: first line above the picture.
     """
     figure = Figure(figsize=(12.5, 4.4))
-    figure.subplots_adjust(left=0.05, right=0.93, bottom=0.12, top=0.76, wspace=0.08)
+    figure.subplots_adjust(left=0.05, right=0.85, bottom=0.12, top=0.76, wspace=0.08)
     panels = figure.subplots(1, len(chosen), sharey=True)
     for letter, axes, (setting, value) in zip("abc", panels, chosen.items(), strict=True):
-        rows = table[table["setting"] == setting].sort_values("value")
+        rows = points[points["setting"] == setting].sort_values("value")
+        mean = means[means["setting"] == setting].sort_values("value")
         axes.axvline(value, color="#eeeae2", linewidth=9, zorder=0)
-        for metric in [metric for metric in STYLES if metric in rows]:
-            axes.plot(rows["value"], rows[metric], linewidth=1.7, markersize=5, **STYLES[metric])
-            if f"{metric}_std" in rows:
-                low, high = rows[metric] - rows[f"{metric}_std"], rows[metric] + rows[f"{metric}_std"]
-                axes.fill_between(rows["value"], low, high, color=STYLES[metric]["color"], alpha=0.15, linewidth=0)
+        axes.plot(rows["value"], rows["zsl"], linewidth=1.7, markersize=5, **STYLES["zsl"] | {"label": "paper's split"})
+        if "zsl_std" in rows:
+            axes.errorbar(rows["value"], rows["zsl"], rows["zsl_std"], color=INK, linewidth=0, elinewidth=1)
+        style = {"color": UNSEEN, "marker": "o", "linewidth": 1.7, "markersize": 4}
+        axes.plot(mean["value"], mean["zsl"], label=f"mean of {mean['splits'].iloc[0]} splits", **style)
+        low, high = (mean["zsl"] + sign * mean["zsl_difference_se"] for sign in (-1, 1))
+        axes.fill_between(mean["value"], low, high, color=UNSEEN, alpha=0.2, linewidth=0)
         axes.set_title(f"({letter}) {setting.replace('_', ' ')}", fontsize=11, loc="left")
         axes.set(xticks=rows["value"], xlabel=setting)
         axes.grid(axis="y", color="#eeeeee")
         _plain(axes)
-    panels[0].set(ylabel="accuracy (%)", ylim=(0, None))
+    panels[0].set(ylabel="ZSL (%)", ylim=(0, None))
     panels[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    _heading(figure, title, "One setting at a time is changed; the broad line marks the value of all other runs.")
+    said = "The broad line marks the value of all other runs; the band is one standard error of the difference to it."
+    _heading(figure, title, said)
     return figure
 
 

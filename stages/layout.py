@@ -112,6 +112,11 @@ class Layout:
         return self._results / "tables"
 
     @property
+    def machine(self) -> Path:
+        """What computed the results, in git."""
+        return self._results / "machine.json"
+
+    @property
     def figures(self) -> Path:
         """Pictures, in git."""
         return self._results / "figures"

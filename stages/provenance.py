@@ -1,5 +1,6 @@
-"""What a reader needs to trust a metrics file: from what it was made, on how much, and every repeat's own values."""
+"""What a reader needs to trust results: what they were made from and computed by, on how much, all repeats' values."""
 
+import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,8 +13,16 @@ import yaml
 from scople.checkpoints import fingerprint
 from scople.data.splits import Split
 from scople.params import Params
+from stages.arithmetic import why_not
+from stages.running import device
 
 CODE = Path(__file__).parents[1]
+
+PORTABLE = "any x86-64 CPU with AVX2"
+"""The device of portable results."""
+
+TORCH = torch.__version__.partition("+")[0]
+"""torch's release; what follows the plus sign names a build."""
 
 
 def provenance(
@@ -43,10 +52,29 @@ def provenance(
         "repeats": {
             str(seed): {name: round(value, 4) for name, value in found.items()} for seed, found in repeats.items()
         },
-        "torch": torch.__version__,
+        "torch": TORCH,
         "arithmetic": params.machine.arithmetic,
         "made_from": digest(params, words),
     }
+
+
+def machine(params: Params) -> dict[str, str]:
+    """What decides the rounding of floating-point numbers: device, arithmetic, torch's release and threads."""
+    where, kind = device(params), params.machine.arithmetic
+    if where.type == "cuda":
+        computed_by = torch.cuda.get_device_name(where)
+    elif kind == "portable" and not why_not():
+        computed_by = PORTABLE
+    else:
+        computed_by = f"{_cpu()}, {torch.backends.cpu.get_cpu_capability()}"
+    return {"device": computed_by, "arithmetic": kind, "torch": TORCH, "threads": str(params.machine.threads)}
+
+
+def _cpu() -> str:
+    """The CPU's name."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 def digest(params: Params, words: Mapping[str, str]) -> str:

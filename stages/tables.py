@@ -13,6 +13,7 @@ from scople.files import whole
 from scople.params import Params
 from scople.reporting import figure3_means, flat_table, over_seeds, paper_table, scatter_table, summary
 from stages.layout import DATASETS, FIGURE3, Layout
+from stages.provenance import machine
 from stages.running import run
 
 TEXT_BACKBONES = {"minilm": "all-MiniLM-L6-v2", "clip": "CLIP-ViT-B/32"}
@@ -57,6 +58,8 @@ def main(params: Params, pipeline: str) -> str:
         tables["losses"] = flat_table([_losses(params, layout, split) for split in splits], decimals=4)
         with whole(layout.metrics("summary")) as path:
             path.write_text(json.dumps(summary(_groups(layouts[pipeline], splits), measured), indent=2) + "\n")
+        with whole(layout.machine) as path:
+            path.write_text(json.dumps(machine(params), indent=2) + "\n")
     else:
         points = pd.concat(pd.read_csv(layout.figure3(split, setting)) for setting in FIGURE3 for split in splits)
         tables["figure3"] = points.assign(note=note)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scople.comparison import compare, readable
+from scople.comparison import compare, readable, verdict
 
 
 def metrics(value):
@@ -48,3 +48,15 @@ def test_text_has_a_block_for_each_metric_and_no_false_comparison(table, compara
     assert sum(set(line) <= {"-", " "} for line in lines) == 4  # under the heading and between the metrics
     assert cells[1] == ["ZSL", "two", "20.00", "27.00", "+7.00", "-"] + ["-"] * comparable
     assert cells[4] == ["ZSL", "one", "10.00", "9.00", "-1.00", "50.00"] + ["-41.00"] * comparable
+
+
+def test_verdict_is_paired_and_said_in_words():
+    """Differences of 5, -1 and 7: mean 3.67, standard error 2.40."""
+    lines = verdict(FIRST, SECOND).splitlines()
+    assert lines[2].split()[:4] == ["ZSL", "+3.67", "2.40", "3"]
+    assert lines[2].endswith("within two standard errors: no difference is established")
+    clear = {split: metrics(value["zsl"] + 5) for split, value in FIRST.items()}
+    assert verdict(FIRST, clear).splitlines()[2].endswith("more than two standard errors")
+    (line,) = [line for line in verdict({"one": FIRST["one"]}, SECOND).splitlines() if line.startswith("ZSL")]
+    assert line.split()[:4] == ["ZSL", "-1.00", "-", "1"]
+    assert "one split has no standard error" in line

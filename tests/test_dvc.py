@@ -111,23 +111,28 @@ def verify(place, verb):
     return subprocess.run(words, cwd=place, capture_output=True, text=True, check=False)
 
 
-def test_verify_compares_bytes_here_and_metrics_elsewhere(project):
+def test_verify_compares_bytes_where_they_have_to_be_the_same(project):
     assert verify(project, "record").returncode == 0
     commit(project)
     assert "compared bytes" in verify(project, "check").stdout
     path = project / f"results/demo/metrics/{SPLITS[0]}.json"
     metrics = json.loads(path.read_text())
-    path.write_text(json.dumps(metrics | {"seen": metrics["seen"] + 2}))
+    path.write_text(json.dumps(metrics | {"seen": metrics["seen"] + 0.01}))
     here = verify(project, "check")
     assert here.returncode == 1
     assert "1 files differ" in here.stderr
     edit(project, "results/demo/machine.json", '"threads": "2"', '"threads": "3"')
     call(project, "git", "commit", "-qm", "another machine", "results/demo/machine.json", **AUTHOR)
     elsewhere = verify(project, "check")
-    assert "compared metrics, not bytes" in elsewhere.stdout
+    assert "compared means over splits, not bytes" in elsewhere.stdout
     assert "threads 3 there, 2 here" in elsewhere.stdout
-    path.write_text(json.dumps(metrics | {"seen": metrics["seen"] + 40}))
-    assert verify(project, "check").returncode == 1
+    for split in SPLITS:  # the same step everywhere leaves no room for chance
+        path = f"results/demo/metrics/{split}.json"
+        committed = json.loads(call(project, "git", "show", f"HEAD:{path}"))
+        (project / path).write_text(json.dumps(committed | {"seen": committed["seen"] + 1.5}))
+    apart = verify(project, "check")
+    assert apart.returncode == 1
+    assert "seen differs by +1.5 in the mean over 2 splits" in apart.stderr
 
 
 def test_layer_depth_runs_training_evaluation_and_tables_again(project):

@@ -48,12 +48,11 @@ def attention(classes=5, prompts=3):
 
 
 def settings():
-    rows = [
-        {"setting": setting, "value": value, "zsl": 10.0 * k + value, "zsl_std": 2.0}
-        for k, setting in enumerate(("prefix_length", "layer_depth", "joint_prompts"))
-        for value in (2, 0, 1)
-    ]
-    return figure3(pd.DataFrame(rows), {"prefix_length": 2, "layer_depth": 1, "joint_prompts": 0}, "title")
+    names = enumerate(("prefix_length", "layer_depth", "joint_prompts"))
+    rows = [{"setting": name, "value": v, "zsl": 10.0 * k + v, "zsl_std": 3.0} for k, name in names for v in (2, 0, 1)]
+    points = pd.DataFrame(rows)
+    means = points.assign(zsl=points["zsl"] + 5, zsl_difference_se=1.5, splits=4).drop(columns="zsl_std")
+    return figure3(points, means, {"prefix_length": 2, "layer_depth": 1, "joint_prompts": 0}, "title")
 
 
 def texts(axes):
@@ -113,12 +112,16 @@ def test_plane_keeps_the_test_result_apart_from_what_was_chosen():
     assert {text.get_text() for text in plane.get_legend().texts} >= {"chosen", "its test result"}
 
 
-def test_figure3_shows_each_setting_in_order_with_its_deviation():
+def test_figure3_shows_the_papers_split_and_the_mean_with_its_error():
     figure = settings()
     for k, (axes, value) in enumerate(zip(figure.axes, (2, 1, 0), strict=True)):
-        np.testing.assert_array_equal(lines(axes)["ZSL"], [[v, 10.0 * k + v] for v in (0, 1, 2)])
-        (band,) = axes.collections
-        assert band.get_datalim(axes.transData).bounds == (0.0, 10.0 * k - 2, 2.0, 6.0)
+        np.testing.assert_array_equal(lines(axes)["paper's split"], [[v, 10.0 * k + v] for v in (0, 1, 2)])
+        np.testing.assert_array_equal(lines(axes)["mean of 4 splits"], [[v, 10.0 * k + v + 5] for v in (0, 1, 2)])
+        bars, band = axes.collections
+        assert [part[:, 1].tolist() for part in bars.get_segments()] == [
+            [10 * k + v - 3, 10 * k + v + 3] for v in range(3)
+        ]
+        assert band.get_datalim(axes.transData).bounds == (0.0, 10.0 * k + 3.5, 2.0, 5.0)
         assert axes.lines[0].get_xdata()[0] == value
 
 

@@ -58,6 +58,10 @@ def test_profiles_have_the_same_keys(document):
         ({"variant": "shallow"}, ["'shallow'", "known are coop, maple"]),
         ({"seeds": []}, ["seeds", "[]", "one or more"]),
         ({"seeds": [1, 1]}, ["seeds", "[1, 1]", "different"]),
+        ({"repeat": "everything", "seeds": [1, 4]}, ["seed 4", "no backbone", "backbones.everything"]),
+        ({"repeat": "all"}, ["repeat", "all", "training, everything"]),
+        ({"backbones": {"training": [1, 2], "everything": [1]}}, ["backbones.training", "[1, 2]", "one number"]),
+        ({"backbones": {"training": [1], "everything": [3, 3]}}, ["backbones.everything", "[3, 3]", "different"]),
         ({"temperature": float("nan")}, ["temperature", "nan"]),
         ({"gate": "fuzzy"}, ["gate", "fuzzy", "entropy"]),
         ({"profile": "lab"}, ["profile", "lab", "demo"]),
@@ -109,6 +113,16 @@ def test_unreadable_file(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [1")
     with pytest.raises(ScopleError, match="can not be read"):
         load_params(tmp_path / "broken.yaml")
+
+
+def test_a_repeat_begins_with_the_training_or_with_the_backbone(root):
+    params = load_params(root / "params.yaml")
+    shared = dataclasses.replace(params, seeds=[1, 2, 3])
+    assert shared.backbone_seeds == {1: params.seed}
+    assert [shared.backbone_of(seed) for seed in ("1", 2, "3")] == [1, 1, 1]
+    own = dataclasses.replace(shared, repeat="everything")
+    assert own.backbone_seeds == {number: own.repeat_seed(number) for number in (1, 2, 3)}
+    assert [own.backbone_of(seed) for seed in ("1", 2, "3")] == [1, 2, 3]
 
 
 def test_repeats_have_seeds_of_their_own(root):
