@@ -3,8 +3,8 @@
     python -m benchmarks.full_run --device cuda [--autocast bfloat16]          57,767 samples, 100 epochs
     python -m benchmarks.full_run --samples 2560 --epochs 1                    ten steps, the rest extrapolated
 
-It calls `scople.training.fit` as the train stage does, with the settings of `params.yaml`, on random features of the
-right shape and, for CLIP, random weights in the shapes of ViT-B/32; both take the time that real ones do.
+It calls `scople.model.training.fit` as the train stage does, with the settings of `params.yaml`, on random features of
+the right shape and, for CLIP, random weights in the shapes of ViT-B/32; both take the time that real ones do.
 """
 
 import argparse
@@ -13,10 +13,10 @@ import time
 import torch
 
 from benchmarks.training_time import FEATURE_WIDTH, PAPER_MINUTES, SAMPLES, paper_model
-from scople.params import load_params
-from scople.seeding import numpy_generator
-from scople.shapes import JOINTS
-from scople.training import fit
+from scople.base.params import load_params
+from scople.base.seeding import numpy_generator
+from scople.base.shapes import JOINTS
+from scople.model.training import fit
 
 
 def main() -> None:

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from scople.data.corpus import Corpus
-from scople.data.datasets import DataSet, parse
-from scople.data.ntu import parse_skeleton
 from scople.data.skeletons import choose_by_energy, normalise
+from scople.formats.datasets import DataSet, parse
+from scople.formats.ntu import parse_skeleton
 from tests import raw_files
 from tests.data import reference_parser
 

@@ -26,16 +26,16 @@ import torch
 from torch import Tensor
 
 from benchmarks.text_step import plain_embeddings, random_clip
+from scople.base.params import load_params
+from scople.base.shapes import JOINTS
 from scople.data.class_names import names_of
 from scople.model.language_prompts import LanguagePrompts
 from scople.model.losses import skeleton_to_text, text_to_skeleton, training_logits, weighted
 from scople.model.scople import SCoPLe
-from scople.params import load_params
-from scople.shapes import JOINTS
+from scople.pipeline.assembly import build_model
+from scople.pipeline.layout import load_problem
 from scople.text.minilm import MiniLmTower
 from scople.text.tower import TextTower
-from stages.assembly import build_model
-from stages.layout import load_problem
 
 SPLIT = "ntu120_110_10"
 SAMPLES = 57_767
@@ -95,7 +95,7 @@ def _fixed_sentence(tower: TextTower, sentence: str) -> LanguagePrompts:
 def seconds_of_step(
     model: SCoPLe, optimiser: torch.optim.Optimizer, text: Callable[[], Tensor], samples: Tensor, targets: Tensor
 ) -> float:
-    """One training step as in `scople.training.fit`, with class texts from `text`."""
+    """One training step as in `scople.model.training.fit`, with class texts from `text`."""
     _wait(samples.device)
     start = time.perf_counter()
     logits, columns = training_logits(model, samples, text(), targets, "candidate")

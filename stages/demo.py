@@ -2,11 +2,11 @@
 
 import yaml
 
+from scople.base.params import Params
 from scople.data.class_names import load_dataset_classes
 from scople.demo import load_programs, write_ntu_archives, write_pku
-from scople.params import Params
-from stages.layout import DATASETS, Layout
-from stages.running import run
+from scople.pipeline.layout import DATASETS, Layout
+from scople.pipeline.running import run
 
 
 def main(params: Params) -> str:

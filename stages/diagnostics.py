@@ -1,19 +1,19 @@
-"""What keeps the numbers of one split honest, for both training queries: see `scople.diagnostics`."""
+"""What keeps the numbers of one split honest, for both training queries: see `scople.judging.diagnostics`."""
 
 from dataclasses import replace
 from typing import get_args
 
 import pandas as pd
 
+from scople.base.files import whole
+from scople.base.params import Params
 from scople.data.class_names import names_of
 from scople.data.joint_features import TestFeatures, TrainingFeatures, load_features
-from scople.diagnostics import diagnose, diagnostics_table
-from scople.files import whole
+from scople.judging.diagnostics import diagnose, diagnostics_table
 from scople.model.losses import TrainingQuery
-from scople.params import Params
-from stages.assembly import build_model, build_tower, fit_settings
-from stages.layout import Layout, load_featured_problem
-from stages.running import run
+from scople.pipeline.assembly import build_model, build_tower, fit_settings
+from scople.pipeline.layout import Layout, load_featured_problem
+from scople.pipeline.running import run
 
 PLAIN_LABEL = {"text_prompting": "none", "phrase": "", "prefix_length": 0, "joint_prompts": 0, "sampler": False}
 """The class name alone as text, the mean of the joints as skeleton: nothing but the projection learns."""

@@ -8,21 +8,21 @@ import numpy as np
 import pandas as pd
 from safetensors.torch import load_file
 
-from scople.attention import attention_by_class, attention_table
+from scople.base.files import whole
+from scople.base.params import Params
+from scople.base.seeding import numpy_generator
 from scople.data.class_names import names_of
 from scople.data.joint_features import TestFeatures, load_features
 from scople.data.splits import task_targets
-from scople.files import whole
-from scople.gating import apply_gate
-from scople.judging import judge
-from scople.params import Params
-from scople.reporting import over_seeds
-from scople.seeding import numpy_generator
-from scople.training import score
-from stages.assembly import build_model, build_tower
-from stages.layout import Layout, load_featured_problem
-from stages.provenance import provenance
-from stages.running import device, run
+from scople.judging.attention import attention_by_class, attention_table
+from scople.judging.certainty import over_seeds
+from scople.judging.gates import apply_gate
+from scople.judging.judge import judge
+from scople.judging.provenance import provenance
+from scople.model.training import score
+from scople.pipeline.assembly import build_model, build_tower
+from scople.pipeline.layout import Layout, load_featured_problem
+from scople.pipeline.running import device, run
 
 
 def main(params: Params, split_name: str, variant: str = "") -> str:

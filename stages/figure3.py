@@ -1,16 +1,17 @@
 """One panel of the paper's Figure 3: ZSL of a split against prefix_length, layer_depth or joint_prompts, 0 to 7."""
 
+from scople.base.files import whole
+from scople.base.params import TEXT_LAYERS, Params
 from scople.data.class_names import names_of
 from scople.data.joint_features import TestFeatures, TrainingFeatures, load_features
 from scople.data.splits import targets, task_targets
-from scople.evaluation import zsl_accuracy
-from scople.files import whole
-from scople.params import TEXT_LAYERS, Params
-from scople.reporting import flat_table, over_seeds
-from scople.training import fit, score
-from stages.assembly import build_model, build_tower, fit_settings
-from stages.layout import Layout, load_featured_problem
-from stages.running import device, run
+from scople.judging.certainty import over_seeds
+from scople.judging.metrics import zsl_accuracy
+from scople.model.training import fit, score
+from scople.pipeline.assembly import build_model, build_tower, fit_settings
+from scople.pipeline.layout import Layout, load_featured_problem
+from scople.pipeline.running import device, run
+from scople.reports.tables import flat_table
 
 
 def main(params: Params, split_name: str, setting: str) -> str:

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from scople.figures import figure3, save
-from scople.params import Params
-from stages.layout import Layout
-from stages.running import run
+from scople.base.params import Params
+from scople.pipeline.layout import Layout
+from scople.pipeline.running import run
+from scople.reports.figures import figure3, save
 
 PAPERS_SPLIT = "ntu60_48_12"
 """The split that the paper's figure is of."""

@@ -1,4 +1,4 @@
-"""What the main pipeline measured, as pictures; `scople.figures` says how to read them."""
+"""What the main pipeline measured, as pictures; `scople.reports.figures` says how to read them."""
 
 import json
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ import pandas as pd
 import yaml
 from matplotlib.figure import Figure
 
-from scople.figures import attention_pages, confusion_matrix, save, seen_unseen_curves
-from scople.params import Params
-from stages.layout import DATASETS, Layout
-from stages.running import run
+from scople.base.params import Params
+from scople.pipeline.layout import DATASETS, Layout
+from scople.pipeline.running import run
+from scople.reports.figures import attention_pages, confusion_matrix, save, seen_unseen_curves
 
 
 def main(params: Params) -> str:

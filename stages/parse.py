@@ -1,9 +1,9 @@
 """Raw archives of one data set → its packed corpus."""
 
-from scople.data.datasets import DataSet, parse
-from scople.params import Params
-from stages.layout import DATASETS, Layout
-from stages.running import run
+from scople.base.params import Params
+from scople.formats.datasets import DataSet, parse
+from scople.pipeline.layout import DATASETS, Layout
+from scople.pipeline.running import run
 
 
 def main(params: Params, dataset: str) -> str:

@@ -2,13 +2,13 @@
 
 import json
 
-from scople.data.datasets import DataSet
-from scople.errors import ScopleError
-from scople.files import whole
-from scople.params import Params
+from scople.base.errors import ScopleError
+from scople.base.files import whole
+from scople.base.params import Params
+from scople.formats.datasets import DataSet
+from scople.pipeline.layout import DATASETS, Layout, load_problem
+from scople.pipeline.running import run
 from scople.text.loading import load_tower
-from stages.layout import DATASETS, Layout, load_problem
-from stages.running import run
 
 
 def main(params: Params) -> str:

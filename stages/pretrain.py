@@ -4,22 +4,17 @@
 where params.yaml has `machine.processes: 2`.
 """
 
-from typing import Any
-
 import pandas as pd
 from safetensors.torch import save_file
 
-from scople.backbone.pretraining import pretrain
 from scople.backbone.processes import SharedTraining
-from scople.backbone.shift_gcn import ShiftGCN
-from scople.checkpoints import History
-from scople.data.corpus import Corpus, NormalisedSequences
-from scople.data.splits import Split, partition, targets
-from scople.files import whole
-from scople.params import Params
-from stages.layout import Layout, load_problem
-from stages.resuming import resumable
-from stages.running import device, is_first_process, run, under_torchrun
+from scople.base.files import whole
+from scople.base.params import Params
+from scople.data.corpus import Corpus
+from scople.pipeline.backbones import train_backbone
+from scople.pipeline.layout import Layout, load_problem
+from scople.pipeline.resuming import resumable
+from scople.pipeline.running import device, is_first_process, run, under_torchrun
 
 
 def main(params: Params, split_name: str) -> str:
@@ -41,27 +36,6 @@ def main(params: Params, split_name: str) -> str:
     last = history[-1]
     learned = f"loss {last['loss']:.3f}, accuracy {last['accuracy']:.1f} %"
     return f"{len(params.backbone_seeds)} backbones for {len(split.seen)} seen classes, {learned}"
-
-
-def train_backbone(params: Params, corpus: Corpus, split: Split, seed: int, **running: Any) -> tuple[ShiftGCN, History]:
-    """One backbone on the seen classes of training subjects, from its root seed; `running` as `pretrain` takes it."""
-    scale, labels = params.scale, corpus.index["label"].to_numpy()
-    rows = partition(split, labels, corpus.index["is_training"].to_numpy()).training
-    return pretrain(
-        NormalisedSequences(corpus, rows, scale.frames),
-        targets(labels[rows], split.seen),
-        len(split.seen),
-        width=scale.pretrain.width,
-        epochs=scale.pretrain.epochs,
-        batch_size=scale.pretrain.batch_size,
-        learning_rate=scale.pretrain.learning_rate,
-        milestones=scale.pretrain.milestones,
-        position_gradient=params.method.position_gradient,
-        seed=seed,
-        device=device(params),
-        workers=params.machine.workers,
-        **running,
-    )
 
 
 if __name__ == "__main__":

@@ -7,19 +7,18 @@ from dataclasses import replace
 
 import pandas as pd
 
+from scople.base.files import whole
+from scople.base.params import Params
 from scople.data.class_names import names_of
 from scople.data.corpus import Corpus
 from scople.data.joint_features import TestFeatures, TrainingFeatures, load_features
 from scople.data.splits import targets, task_targets
-from scople.evaluation import zsl_accuracy
-from scople.files import whole
-from scople.params import Params
-from scople.training import fit, score
-from stages.assembly import build_model, build_tower, fit_settings
-from stages.features import extract_parts
-from stages.layout import Layout, load_featured_problem
-from stages.pretrain import train_backbone
-from stages.running import device, run
+from scople.judging.metrics import zsl_accuracy
+from scople.model.training import fit, score
+from scople.pipeline.assembly import build_model, build_tower, fit_settings
+from scople.pipeline.backbones import extract_parts, train_backbone
+from scople.pipeline.layout import Layout, load_featured_problem
+from scople.pipeline.running import device, run
 
 
 def main(params: Params, split_name: str) -> str:

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from scople.errors import ScopleError
-from scople.files import whole
-from scople.params import Params
-from scople.reporting import figure3_means, flat_table, over_seeds, paper_table, scatter_table, summary
-from stages.layout import DATASETS, FIGURE3, Layout
-from stages.provenance import machine
-from stages.running import run
+from scople.base.errors import ScopleError
+from scople.base.files import whole
+from scople.base.params import Params
+from scople.judging.certainty import over_seeds
+from scople.judging.provenance import machine
+from scople.pipeline.layout import DATASETS, FIGURE3, Layout
+from scople.pipeline.running import device, run
+from scople.reports.tables import figure3_means, flat_table, paper_table, scatter_table, summary
 
 TEXT_BACKBONES = {"minilm": "all-MiniLM-L6-v2", "clip": "CLIP-ViT-B/32"}
 SYNTHETIC = "measured on synthetic recordings; not comparable with the paper's numbers"
@@ -59,7 +60,7 @@ def main(params: Params, pipeline: str) -> str:
         with whole(layout.metrics("summary")) as path:
             path.write_text(json.dumps(summary(_groups(layouts[pipeline], splits), measured), indent=2) + "\n")
         with whole(layout.machine) as path:
-            path.write_text(json.dumps(machine(params), indent=2) + "\n")
+            path.write_text(json.dumps(machine(params, device(params)), indent=2) + "\n")
     else:
         points = pd.concat(pd.read_csv(layout.figure3(split, setting)) for setting in FIGURE3 for split in splits)
         tables["figure3"] = points.assign(note=note)

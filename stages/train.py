@@ -5,17 +5,17 @@ import json
 import pandas as pd
 from safetensors.torch import save_file
 
-from scople.calibration import calibrate_gates
+from scople.base.files import whole
+from scople.base.params import Params
 from scople.data.class_names import names_of
 from scople.data.joint_features import TrainingFeatures, load_features
 from scople.data.splits import targets
-from scople.files import whole
-from scople.params import Params
-from scople.training import fit
-from stages.assembly import build_model, build_tower, fit_settings
-from stages.layout import Layout, load_featured_problem
-from stages.resuming import resumable
-from stages.running import run
+from scople.judging.calibration import calibrate_gates
+from scople.model.training import fit
+from scople.pipeline.assembly import build_model, build_tower, fit_settings
+from scople.pipeline.layout import Layout, load_featured_problem
+from scople.pipeline.resuming import resumable
+from scople.pipeline.running import run
 
 
 def main(params: Params, split_name: str, seed: str, variant: str = "") -> str:

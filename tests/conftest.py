@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scople.params import load_params
-from stages.arithmetic import settle
+from scople.base.arithmetic import settle
+from scople.base.params import load_params
 
 ROOT = Path(__file__).resolve().parents[1]
 ARITHMETIC = load_params(ROOT / "params.yaml").machine.arithmetic

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
+from scople.base.seeding import seeded, torch_generator
 from scople.model.scople import SCoPLe
-from scople.seeding import seeded, torch_generator
 from scople.text.tower import Tokens
 
 TEXT_WIDTH, FEATURE_WIDTH, JOINTS = 11, 7, 5

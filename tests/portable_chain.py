@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from test_stages import extract_features, train_and_evaluate
 
-from stages.arithmetic import settle
-from scople.files import sha256
-from scople.params import load_params
+from scople.base.arithmetic import settle
+from scople.base.files import sha256
+from scople.base.params import load_params
 from stages import tables
 
 if __name__ == "__main__":

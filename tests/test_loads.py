@@ -2,7 +2,7 @@
 
 import ast
 
-OWN_PROCESSES = "scople/data/parallel.py"
+OWN_PROCESSES = "scople/base/parallel.py"
 """Pickles between a process and the workers it started, through pipes; no file is read so."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scople.params import TEXT_LAYERS
+from scople.base.params import TEXT_LAYERS
 from scople.text.loading import load_tower
 from scople.text.torchvision_operators import declare_torchvision_operators
 
@@ -70,20 +70,13 @@ STAGES = [
 ]
 
 
-VERBS = {"compare", "doctor", "verify"}
-"""Scripts in stages/ that a person calls and no pipeline."""
-
-
 def test_every_stage_is_known(root):
     assert sorted(stage_entries(root)) == sorted(STAGES)
 
 
-def test_every_script_is_a_stage_or_a_verb(root):
-    scripts = {path.stem for path in (root / "stages").glob("*.py") if "__main__" in path.read_text()}
-    run = {re.search(r"stages\.(\w+)", stage["cmd"]).group(1) for stage in stage_entries(root).values()}
-    assert scripts == run | VERBS
-    for verb in VERBS:
-        assert f"python -m stages.{verb}" in (root / "README.md").read_text() + (root / "Makefile").read_text(), verb
+def test_every_script_is_a_stage(root):
+    scripts = {path.stem for path in (root / "stages").glob("*.py")} - {"__init__"}
+    assert scripts == {re.search(r"stages\.(\w+)", stage["cmd"]).group(1) for stage in stage_entries(root).values()}
 
 
 def test_preflight_depends_on_every_description_that_params_names(root):
@@ -122,11 +115,11 @@ def test_code_dependencies_are_the_import_closure(root, name):
 
 
 def settings_read(root, module):
-    """Parameters that a stage's script and the functions that it takes from its siblings read; named as in dvc.yaml."""
+    """Parameters that a script and what it takes from `assembly` and `backbones` read; named as in dvc.yaml."""
     script = module_file(root, module).read_text()
     texts = [script]
-    for sibling, names in re.findall(r"from stages\.(assembly|pretrain|features) import (.+)", script):
-        text = (root / "stages" / f"{sibling}.py").read_text()
+    for module, names in re.findall(r"from (scople\.pipeline\.(?:assembly|backbones)) import (.+)", script):
+        text = module_file(root, module).read_text()
         parts = {
             node.name: ast.get_source_segment(text, node) for node in ast.parse(text).body if hasattr(node, "name")
         }

@@ -15,9 +15,10 @@ import pytest
 import yaml
 from test_stages import SPLIT, assert_one_sentence, call, contents, inside, workplace  # noqa: F401
 
-from scople.params import load_params
-from stages import features, parse, preflight, pretrain, resuming, running
-from stages.resuming import resumable
+from scople.base.params import load_params
+from scople.pipeline import resuming, running
+from scople.pipeline.resuming import resumable
+from stages import features, parse, preflight, pretrain
 
 pytestmark = pytest.mark.usefixtures("inside")
 

@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 import yaml
 
+from scople.base.params import load_params
+from scople.commands import compare
 from scople.data.class_names import load_classes
 from scople.data.splits import load_split, partition
 from scople.demo import load_programs, write_ntu_archives
-from scople.params import load_params
-from stages import compare, diagnostics, evaluate, features, figure3, figures, parse, preflight, pretrain, tables, train
+from stages import diagnostics, evaluate, features, figure3, figures, parse, preflight, pretrain, tables, train
 
 CLASSES = ["drink water", "kicking something", "jump up", "sitting down", "hand waving", "pickup", "clapping", "salute"]
 SCALE = {
@@ -188,8 +189,10 @@ def test_compare_prints_variants_side_by_side(inside, capsys):
     assert "The same in both: scople, no_prompts." in printed
     assert "+0.00" not in printed
     subprocess.run(["git", "init", "-q"], cwd=inside, check=True)
-    assert_one_sentence(call(inside, "stages.compare", "scople", "nonsense"), "'nonsense'", "variant", "revision")
-    assert_one_sentence(call(inside, "stages.compare", "scople", "coop"), "'coop'", "dvc repro")
+    assert_one_sentence(
+        call(inside, "scople.commands.compare", "scople", "nonsense"), "'nonsense'", "variant", "revision"
+    )
+    assert_one_sentence(call(inside, "scople.commands.compare", "scople", "coop"), "'coop'", "dvc repro")
 
 
 @pytest.mark.slow

@@ -19,10 +19,10 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler, StackDataset
 from scople.backbone.processes import SharedTraining, mean_over_processes
 from scople.backbone.shift_gcn import ShiftGCN
 from scople.backbone.temporal_shift import PositionGradient
-from scople.checkpoints import Checkpoint, History
-from scople.errors import ScopleError
-from scople.progress import progress
-from scople.seeding import seeded, torch_generator
+from scople.base.checkpoints import Checkpoint, History
+from scople.base.errors import ScopleError
+from scople.base.progress import progress
+from scople.base.seeding import seeded, torch_generator
 
 
 def pretrain(

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from scople.errors import ScopleError
+from scople.base.errors import ScopleError
 
 
 def process_count() -> int:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from scople.backbone.processes import mean_over_processes, process_count
-from scople.shapes import JOINTS
+from scople.base.shapes import JOINTS
 
 
 class PointwiseConv(nn.Module):

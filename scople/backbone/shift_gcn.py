@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from scople.backbone.rows import PointwiseConv, RowNorm, RowOrder, SharedNorm, spatial_shift_in, spatial_shift_out
 from scople.backbone.temporal_shift import PositionGradient, temporal_shift
-from scople.errors import ScopleError
-from scople.shapes import JOINTS, PERSONS
+from scople.base.errors import ScopleError
+from scople.base.shapes import JOINTS, PERSONS
 
 COORDINATES = 3
 

@@ -1,1 +1,1 @@
-"""From raw skeleton archives to normalised sequences, splits and class names."""
+"""What a split is made of: corpus, normalised sequences, class names, seen and unseen classes, joint features."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from scople.errors import ScopleError
-from scople.files import whole
+from scople.base.errors import ScopleError
+from scople.base.files import whole
 
 COLUMNS = ["id", "label", "two_person"]
 

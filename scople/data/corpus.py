@@ -9,10 +9,10 @@ from jaxtyping import Float32, Int
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from scople.base.errors import ScopleError
+from scople.base.shapes import JOINTS, PERSONS
 from scople.data.packing import INDEX
 from scople.data.skeletons import normalise
-from scople.errors import ScopleError
-from scople.shapes import JOINTS, PERSONS
 
 LARGEST_KEPT = 2**30
 """Bytes up to which normalised samples are kept in memory; beyond, each is normalised whenever it is read."""

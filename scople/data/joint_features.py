@@ -13,8 +13,8 @@ from jaxtyping import Float32, Int64
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from scople.errors import ScopleError
-from scople.files import whole
+from scople.base.errors import ScopleError
+from scople.base.files import whole
 
 
 @dataclass(frozen=True)

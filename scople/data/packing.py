@@ -18,9 +18,9 @@ from typing import BinaryIO
 
 import numpy as np
 
+from scople.base.files import whole
+from scople.base.shapes import JOINTS
 from scople.data.samples import BROKEN, Note, Sample
-from scople.files import whole
-from scople.shapes import JOINTS
 
 INDEX = {
     "name": str,

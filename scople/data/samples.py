@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
-from scople.errors import ScopleError
+from scople.base.errors import ScopleError
 
 BROKEN = "broken"
 """The kind of a `Note` about a member that gave no sample; `max_broken` counts these."""
@@ -16,7 +16,7 @@ class Sample:
     """One recording of one action, bodies chosen, in metres in the camera's frame of reference.
 
     `label` counts from 0. `subject`, `camera`, `setup` and `replication` are as in the file's name; what a data
-    set does not tell is 0 (see `scople.data.pku` for what stands there instead).
+    set does not tell is 0 (see `scople.formats.pku` for what stands there instead).
     """
 
     name: str

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int64
 
+from scople.base.shapes import JOINTS, PERSONS
 from scople.data.samples import BadMember
-from scople.shapes import JOINTS, PERSONS
 
 FARTHEST = 100.0
 """Largest coordinate believed, in metres; a Kinect v2 sees about 8."""

@@ -12,8 +12,8 @@ import numpy as np
 import yaml
 from jaxtyping import Bool, Int
 
-from scople.errors import ScopleError
-from scople.seeding import numpy_generator
+from scople.base.errors import ScopleError
+from scople.base.seeding import numpy_generator
 
 KEYS = ("seen", "unseen", "unseen_source", "pseudo_unseen", "pseudo_unseen_source")
 

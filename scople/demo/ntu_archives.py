@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from scople.base.errors import ScopleError
+from scople.base.files import whole
+from scople.base.parallel import ordered_map
+from scople.base.progress import progress
+from scople.base.seeding import numpy_generator
 from scople.data.class_names import ClassEntry
-from scople.data.parallel import ordered_map
 from scople.demo.kinect import jitter, sightings, skeleton_text
 from scople.demo.programs import Program, require_programs
 from scople.demo.recordings import (
@@ -26,10 +30,6 @@ from scople.demo.recordings import (
     sway,
     take_length,
 )
-from scople.errors import ScopleError
-from scople.files import whole
-from scople.progress import progress
-from scople.seeding import numpy_generator
 
 
 class Archive(NamedTuple):

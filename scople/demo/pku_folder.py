@@ -11,8 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from scople.base.files import whole
+from scople.base.parallel import ordered_map
+from scople.base.progress import progress
+from scople.base.seeding import numpy_generator
 from scople.data.class_names import ClassEntry
-from scople.data.parallel import ordered_map
 from scople.demo.body import standing
 from scople.demo.kinect import jitter, pku_text, sightings
 from scople.demo.programs import Program, require_programs
@@ -26,9 +29,6 @@ from scople.demo.recordings import (
     sway,
     take_length,
 )
-from scople.files import whole
-from scople.progress import progress
-from scople.seeding import numpy_generator
 
 TRAIN_SUBJECTS, TEST_SUBJECTS = range(1001, 1058), range(1058, 1067)
 """PKU-MMD has 66 people, none of them NTU's; 57 of them train."""

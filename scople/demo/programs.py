@@ -13,10 +13,10 @@ import numpy as np
 import yaml
 from jaxtyping import Float
 
+from scople.base.errors import ScopleError
 from scople.data.class_names import ClassEntry
 from scople.demo.body import CHANNELS, MAIN, OTHER, Build, Trunk, standing, trunk
 from scople.demo.primitives import LANDMARKS, PRIMITIVES, Move
-from scople.errors import ScopleError
 
 RAMP = 0.15
 """Longest time a hold takes to build up or to fade, as a fraction of the action."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from scople.base.errors import ScopleError
+from scople.base.seeding import numpy_generator
 from scople.demo.body import CHANNELS, Build, joints
 from scople.demo.programs import Program, pose
-from scople.errors import ScopleError
-from scople.seeding import numpy_generator
 
 VIEWS = (np.pi / 4, 0.0, -np.pi / 4)
 """Where the cameras stand, radians: NTU's cameras 1-3, PKU-MMD's L, M, R."""

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from scople.errors import ScopleError
+from scople.base.errors import ScopleError
 from scople.text.tower import TextTower, Tokens
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from scople.errors import ScopleError
+from scople.base.errors import ScopleError
 from scople.model.projection import Projection, chained
 from scople.model.sampler import Sampler
 from scople.model.skeleton_prompts import SkeletonPrompts
@@ -25,7 +25,7 @@ LARGEST_SCALE = 100.0
 class SCoPLe(nn.Module):
     """Prompt learning on both sides of a frozen text encoder and frozen joint features.
 
-    The weights' start comes from torch's global generator: build within `scople.seeding.seeded`.
+    The weights' start comes from torch's global generator: build within `scople.base.seeding.seeded`.
 
     Args:
         text: gives `tokenize(class_names) -> Tokens` and `forward(tokens) -> "K E"`, see

@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from scople.errors import ScopleError
-from scople.files import sha256
+from scople.base.errors import ScopleError
+from scople.base.files import sha256
 from scople.text.torchvision_operators import declare_torchvision_operators
 from scople.text.tower import TextTower, Tokens, attention
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scople.errors import ScopleError
+from scople.base.errors import ScopleError
 from scople.text import clip, minilm
 from scople.text.tower import TextTower
 

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from scople.errors import ScopleError
-from scople.files import sha256
+from scople.base.errors import ScopleError
+from scople.base.files import sha256
 from scople.text.torchvision_operators import declare_torchvision_operators
 from scople.text.tower import TextTower, Tokens, attention
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from scople.errors import ScopleError
+from scople.base.errors import ScopleError
 
 
 @dataclass(frozen=True)

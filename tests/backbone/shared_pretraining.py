@@ -11,9 +11,9 @@ from torch.utils.data import Dataset
 
 from scople.backbone.pretraining import pretrain
 from scople.backbone.processes import SharedTraining
-from scople.checkpoints import Checkpoint
-from scople.errors import ScopleError
-from scople.shapes import JOINTS, PERSONS
+from scople.base.checkpoints import Checkpoint
+from scople.base.errors import ScopleError
+from scople.base.shapes import JOINTS, PERSONS
 
 SAMPLES, CLASSES = 29, 3
 

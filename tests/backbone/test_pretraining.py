@@ -8,9 +8,9 @@ from torch.utils.data import Dataset
 
 from scople.backbone.pretraining import extract, load_backbone, parameter_groups, pretrain
 from scople.backbone.shift_gcn import ShiftGCN
-from scople.errors import ScopleError
-from scople.seeding import seeded
-from scople.shapes import JOINTS, PERSONS
+from scople.base.errors import ScopleError
+from scople.base.seeding import seeded
+from scople.base.shapes import JOINTS, PERSONS
 
 RECIPE = {
     "width": 2,

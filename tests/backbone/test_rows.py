@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from scople.backbone.rows import PointwiseConv, RowNorm, RowOrder, spatial_shift_in, spatial_shift_out
-from scople.shapes import JOINTS
+from scople.base.shapes import JOINTS
 
 
 def slow_spatial_shift(h, sign):

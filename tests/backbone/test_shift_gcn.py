@@ -7,9 +7,9 @@ from torch import nn
 
 from scople.backbone.shift_gcn import ShiftGCN
 from scople.backbone.temporal_shift import temporal_shift
-from scople.errors import ScopleError
-from scople.seeding import seeded
-from scople.shapes import JOINTS, PERSONS
+from scople.base.errors import ScopleError
+from scople.base.seeding import seeded
+from scople.base.shapes import JOINTS, PERSONS
 
 
 def published_layout_logits(model, x):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from scople.base.errors import ScopleError
 from scople.data import corpus as corpus_module
 from scople.data.corpus import Corpus, NormalisedSequences
 from scople.data.packing import write_corpus
 from scople.data.samples import Note, Sample
 from scople.data.skeletons import normalise
-from scople.errors import ScopleError
 
 SHAPES = [(1, 5), (2, 3), (1, 1), (2, 7)]
 

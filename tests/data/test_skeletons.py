@@ -5,9 +5,9 @@ import pytest
 import raw_files
 import reference_parser
 
-from scople.data.ntu import parse_skeleton
 from scople.data.samples import BadMember
 from scople.data.skeletons import choose_by_energy, choose_by_track, normalise, resample
+from scople.formats.ntu import parse_skeleton
 
 
 def recording(frames):

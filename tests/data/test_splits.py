@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
+from scople.base.errors import ScopleError
+from scople.base.params import load_params
 from scople.data.class_names import load_classes
 from scople.data.splits import labels_of, load_split, partition, targets, task_targets
-from scople.errors import ScopleError
-from scople.params import load_params
 
 PAPER_NAMES = {"ntu60": "NTU-60", "ntu120": "NTU-120", "pku": "PKU-MMD"}
 

@@ -6,10 +6,10 @@ import zipfile
 
 import pytest
 
+from scople.base.errors import ScopleError
 from scople.data.class_names import ClassEntry, load_classes
-from scople.data.ntu import parse_skeleton
 from scople.demo import load_programs, write_ntu_archives
-from scople.errors import ScopleError
+from scople.formats.ntu import parse_skeleton
 
 TRAIN = (1, 2, 4, 5, 8, 45, 46, 47)
 NAME = re.compile(r"nturgb\+d_skeletons/S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})\.skeleton")

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from scople.base.errors import ScopleError
+from scople.base.params import load_params
 from scople.data.class_names import load_classes
 from scople.data.joints import JOINT_NAMES
 from scople.data.splits import load_split
@@ -10,8 +12,6 @@ from scople.demo import Step, load_programs
 from scople.demo.body import CHANNELS, Build, joints, trunk
 from scople.demo.primitives import LANDMARKS, LIMBS, PRIMITIVES, RHYTHMS, SHAPES, WHOLE_BODY
 from scople.demo.programs import pose, require_programs
-from scople.errors import ScopleError
-from scople.params import load_params
 
 LISTS = ("ntu60", "ntu120", "pku")
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from scople.base.errors import ScopleError
 from scople.demo import Step, load_programs
 from scople.demo.recordings import Subject, action, require_frames, scene, seen_by_camera, sway, take_length
-from scople.errors import ScopleError
 
 
 def _recorded(program, numbers, view=0.0, frames=41, seed=3):

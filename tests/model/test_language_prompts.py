@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny_towers import DEPTH, HEAD_WIDTH, HEADS, WIDTH, encode, tiny_clip, tiny_minilm
 
-from scople.errors import ScopleError
+from scople.base.errors import ScopleError
 from scople.model.language_prompts import LanguagePrompts, _with_prompts
 from scople.text.tower import TextTower, Tokens
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from scople.base.seeding import seeded
 from scople.model.projection import Projection, chained
-from scople.seeding import seeded
 
 
 def test_projection_is_linear_silu_linear_tanh():

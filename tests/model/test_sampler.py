@@ -7,9 +7,9 @@ import pytest
 import torch
 from constant_text import FEATURE_WIDTH, JOINTS, TEXT_WIDTH
 
+from scople.base.seeding import seeded
 from scople.model.sampler import Sampler, attention_weights
 from scople.model.skeleton_prompts import SkeletonPrompts
-from scople.seeding import seeded
 
 SAMPLES, CANDIDATES, WIDTH = 2, 23, 13
 

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from tiny_towers import encode, tiny_clip_model
 
-from scople.errors import ScopleError
+from scople.base.errors import ScopleError
 from scople.model.language_prompts import LanguagePrompts
 from scople.text import clip
 from scople.text.clip import ClipTower

@@ -5,7 +5,7 @@ import torch
 from tiny_towers import encode, tiny_bert_model
 from tokenizers import Tokenizer
 
-from scople.errors import ScopleError
+from scople.base.errors import ScopleError
 from scople.text import minilm
 from scople.text.minilm import MiniLmTower, _package_folder
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from tiny_towers import tiny_clip, tiny_minilm
 
-from scople.errors import ScopleError
+from scople.base.errors import ScopleError
 from scople.text.tower import Tokens, attention
 
 TEXTS = [[5, 1, 2, 7, 9], [5, 1, 2, 9], [5, 1, 2, 7, 3, 4, 9], [5, 1, 2, 8, 9]]

@@ -1,0 +1,1 @@
+"""What every room may use: errors, settings, whole files, seeds, shapes, checkpoints, arithmetic."""

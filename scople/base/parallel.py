@@ -1,0 +1,106 @@
+"""A map over worker processes whose results come in the order of the tasks.
+
+The workers are plain Python processes that import what their task needs and nothing else. Those of `multiprocessing`
+import the calling script again, here torch with 200 MB for each worker, or are forks of a process with threads.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TypeVar
+
+from scople.base.errors import ScopleError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+AHEAD = 3
+"""Tasks given out per worker; bounds how many results wait in memory for their turn."""
+
+
+def ordered_map(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: int) -> Iterator[Result]:
+    """`map(function, tasks)` over `jobs` processes; 0 means one per core, 1 none but this one.
+
+    `function`, tasks and results must be picklable.
+
+    Raises:
+        ScopleError: a worker was killed, or `function` raised (its traceback is on standard error).
+    """
+    jobs = min(jobs or os.cpu_count() or 1, len(tasks))
+    if jobs <= 1:
+        yield from map(function, tasks)
+        return
+    workers = [_Worker(function) for _ in range(jobs)]
+    free: SimpleQueue[_Worker] = SimpleQueue()
+    for worker in workers:
+        free.put(worker)
+
+    def do(task: Task) -> Result:
+        worker = free.get()
+        try:
+            return worker.do(task)
+        finally:
+            free.put(worker)
+
+    threads = ThreadPoolExecutor(jobs)
+    waiting = deque()
+    try:
+        for task in tasks:
+            waiting.append(threads.submit(do, task))
+            if len(waiting) == AHEAD * jobs:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except (EOFError, BrokenPipeError) as error:
+        raise ScopleError(f"one of {jobs} worker processes ended early, perhaps for memory: use fewer jobs.") from error
+    finally:
+        for worker in workers:
+            worker.kill()
+        threads.shutdown(cancel_futures=True)  # a thread that waited for an answer has seen its worker's end
+        for worker in workers:
+            worker.close()
+
+
+class _Worker:
+    """A process that does one task after the other."""
+
+    def __init__(self, function: Callable):
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", f"from {__name__} import _serve; _serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            start_new_session=True,  # an interrupt is for the caller, which ends its workers
+        )
+        self._send(function)
+
+    def do(self, task: object) -> object:
+        self._send(task)
+        return pickle.load(self._process.stdout)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def close(self) -> None:
+        self._process.communicate()  # closes the pipes
+
+    def _send(self, what: object) -> None:
+        pickle.dump(what, self._process.stdin)
+        self._process.stdin.flush()
+
+
+def _serve() -> None:
+    """What a worker does: the function first, then tasks until there are no more."""
+    function = pickle.load(sys.stdin.buffer)
+    while True:
+        try:
+            task = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        pickle.dump(function(task), sys.stdout.buffer)
+        sys.stdout.buffer.flush()

@@ -1,0 +1,361 @@
+"""`params.yaml` as typed, checked values. An unknown key, a missing key or a value out of range is an error."""
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scople.base.errors import ScopleError
+from scople.base.seeding import derive
+
+TEXT_LAYERS = {"minilm": 6, "clip": 12}
+"""Layers of each text encoder, so that a `layer_depth` beyond them is refused before any work."""
+
+SHARED_BY_VARIANTS = {"body_choice", "position_gradient", "max_broken"}
+"""Settings that act before the stages which know of variants."""
+
+
+def at_least(bound: int | float) -> Any:
+    """A number that must not be smaller than `bound`."""
+    return field(metadata={"at_least": bound})
+
+
+def above(bound: int | float) -> Any:
+    """A number that must be greater than `bound`."""
+    return field(metadata={"above": bound})
+
+
+def between(low: int | float, high: int | float) -> Any:
+    """A number in [low, high]."""
+    return field(metadata={"at_least": low, "at_most": high})
+
+
+def one_of(*choices: str) -> Any:
+    """One of a few words."""
+    return field(metadata={"choices": choices})
+
+
+@dataclass(frozen=True)
+class Method:
+    """The settings of the method; `params.yaml` says what each means and which are readings of the paper."""
+
+    body_choice: str = one_of("energy", "ctr")
+    position_gradient: str = one_of("sign", "true")
+    phrase: str
+    text_prompting: str = one_of("dual", "layers", "context", "none")
+    prefix_length: int = at_least(0)
+    layer_depth: int = at_least(0)
+    layer_prompts: str = one_of("after_first", "every")
+    prefix_streams: str = one_of("both", "prompted")
+    prompted_residual: str = one_of("aggregated", "decorated")
+    alpha: float
+    prompt_std: float = at_least(0)
+    joint_prompt_std: float = at_least(0)
+    joint_prompts: int = at_least(0)
+    sampler: bool
+    sampler_width: int = at_least(1)
+    representation_width: int = at_least(1)
+    sampler_query: str = one_of("raw", "unit")
+    sampler_bias: bool
+    token_norm: bool
+    projection_hidden: int = at_least(1)
+    training_query: str = one_of("candidate", "own")
+    similarity: str = one_of("cosine", "dot")
+    temperature: float = at_least(0.01)
+    learn_temperature: bool
+    text_weight: float = between(0, 1)
+    gate: str = one_of("entropy", "stacking", "none")
+    gate_holdout: float = between(0.01, 0.9)
+    max_broken: float = between(0, 1)
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """Scale of the backbone's pre-training."""
+
+    width: int = at_least(1)
+    epochs: int = at_least(1)
+    batch_size: int = at_least(2)
+    learning_rate: float = above(0)
+    milestones: list[int]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Scale of a stage that only runs a model."""
+
+    batch_size: int = at_least(1)
+
+
+@dataclass(frozen=True)
+class Train:
+    """Scale of SCoPLe's training."""
+
+    epochs: int = at_least(1)
+    batch_size: int = at_least(2)
+    learning_rate: float = above(0)
+    autocast: str = one_of("none", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Everything that differs between `demo` and `paper`."""
+
+    text_encoder: str = one_of("minilm", "clip")
+    text_weights: str
+    frames: int = field(metadata={"at_least": 4, "multiple_of": 4})
+    pretrain: Pretrain
+    features: Batches
+    train: Train
+    evaluate: Batches
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Size of the synthetic recordings."""
+
+    training_samples: int = at_least(2)
+    test_samples: int = at_least(1)
+    shortest: int = at_least(16)
+    longest: int = at_least(16)
+
+
+@dataclass(frozen=True)
+class Backbones:
+    """Numbers of a split's backbones, by what a repeat begins with."""
+
+    training: list[int]
+    everything: list[int]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What decides speed, not results."""
+
+    arithmetic: str = one_of("portable", "native")
+    jobs: int = at_least(0)
+    threads: int = at_least(1)
+    device: str = one_of("auto", "cpu", "cuda")
+    workers: int = at_least(0)
+    processes: int = at_least(1)
+
+
+@dataclass(frozen=True)
+class RawFolder:
+    """Folder of a data set's archives below data/raw/<profile>/."""
+
+    raw: str
+
+
+@dataclass(frozen=True)
+class SplitEntry:
+    """Which data set a split divides."""
+
+    dataset: str
+
+
+@dataclass(frozen=True)
+class Params:
+    """The whole file; `method` are its top-level settings before a variant changes them."""
+
+    profile: str
+    variant: str
+    seed: int = at_least(0)
+    seeds: list[int]
+    repeat: str = one_of("training", "everything")
+    backbones: Backbones
+    method: Method
+    datasets: dict[str, RawFolder]
+    splits: dict[str, SplitEntry]
+    variants: dict[str, dict[str, Any]]
+    demo: Demo
+    machine: Machine
+    profiles: dict[str, Profile]
+
+    @property
+    def scale(self) -> Profile:
+        """The active profile."""
+        return self.profiles[self.profile]
+
+    def settings(self, variant: str = "") -> Method:
+        """The method's settings with those of a variant put over them; without a name, of the one of `params.yaml`.
+
+        Raises:
+            ScopleError: no such variant, or it sets something that is not a setting of the method.
+        """
+        name = variant or self.variant
+        if name not in self.variants:
+            raise ScopleError(
+                f"variant '{name}' is not in params.yaml; known are {', '.join(self.variants)}: "
+                "add it there or correct the name."
+            )
+        return self.changed(self.variants[name], f"variant '{name}'")
+
+    def changed(self, changes: dict[str, Any], what: str) -> Method:
+        """The method's settings with a few others put over them; `what` names these in an error.
+
+        Raises:
+            ScopleError: one of them is not a setting of the method, acts before the stages that know of variants,
+                or is out of range.
+        """
+        for key in sorted(SHARED_BY_VARIANTS & changes.keys()):
+            raise ScopleError(f"{what} sets '{key}', which all variants share: set it at the top level.")
+        method = _build(Method, dataclasses.asdict(self.method) | changes, what)
+        encoder = self.scale.text_encoder
+        if method.layer_depth > TEXT_LAYERS[encoder]:
+            raise ScopleError(
+                f"layer_depth of {what} is {method.layer_depth}, but the text encoder {encoder} has "
+                f"{TEXT_LAYERS[encoder]} layers: choose 0 to {TEXT_LAYERS[encoder]}."
+            )
+        return method
+
+    @property
+    def backbone_seeds(self) -> dict[int, int]:
+        """Number of each backbone of a split → its root seed: one that serves every repeat, or one for each."""
+        if self.repeat == "training":
+            return {self.backbones.training[0]: self.seed}
+        return {number: derive(self.seed, "repeat", str(number)) for number in self.backbones.everything}
+
+    def backbone_of(self, repeat: int | str) -> int:
+        """Number of the backbone that a repeat works on; `repeat` is one of `seeds`."""
+        return int(repeat) if self.repeat == "everything" else self.backbones.training[0]
+
+    def repeat_seed(self, number: int | str) -> int:
+        """Root seed of one repeat of SCoPLe's training; `number` is one of `seeds`.
+
+        Raises:
+            ScopleError: no such repeat.
+        """
+        if str(number) not in map(str, self.seeds):
+            known = ", ".join(map(str, self.seeds))
+            raise ScopleError(f"seed {number} is not one of seeds ({known}) in params.yaml: add it or correct it.")
+        return derive(self.seed, "repeat", str(number))
+
+    def dataset_of(self, split: str) -> str:
+        """Name of the data set that a split divides.
+
+        Raises:
+            ScopleError: no such split.
+        """
+        if split not in self.splits:
+            raise ScopleError(
+                f"split '{split}' is not in params.yaml; known are {', '.join(self.splits)}: "
+                "add it there or correct the name."
+            )
+        return self.splits[split].dataset
+
+
+def load_params(path: str | Path = "params.yaml") -> Params:
+    """Read and check a parameter file.
+
+    Raises:
+        ScopleError: an unreadable file, an unknown or missing key, a value of the wrong kind or out of range.
+    """
+    try:
+        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ScopleError(f"{path} can not be read as YAML ({' '.join(str(error).split())}): restore it.") from error
+    if not isinstance(document, dict):
+        raise ScopleError(f"{path} holds no mapping of settings: restore it.")
+    settings = {f.name for f in dataclasses.fields(Method)}
+    method = {key: value for key, value in document.items() if key in settings}
+    rest = {key: value for key, value in document.items() if key not in settings}
+    known = {f.name for f in dataclasses.fields(Params)} - {"method"}
+    if strange := sorted(set(rest) - known):  # first of all: a misspelt key is a missing one as well
+        raise ScopleError(f"key '{strange[0]}' of {path} is not known: remove it or correct its name.")
+    params = _build(Params, rest | {"method": _build(Method, method, str(path))}, str(path))
+    _check_names(params, path)
+    return params
+
+
+def _check_names(params: Params, path: str | Path) -> None:
+    if params.profile not in params.profiles:
+        raise ScopleError(
+            f"profile '{params.profile}' in {path} is not one of {', '.join(params.profiles)}: choose one of them."
+        )
+    for split, entry in params.splits.items():
+        if entry.dataset not in params.datasets:
+            raise ScopleError(
+                f"split '{split}' in {path} names the data set '{entry.dataset}', which is not one of "
+                f"{', '.join(params.datasets)}: add it under datasets or correct the name."
+            )
+    for name in (*params.variants, params.variant):
+        params.settings(name)
+    lists = {"seeds": params.seeds, "backbones.everything": params.backbones.everything}
+    for name, numbers in lists.items():
+        if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < 0:
+            raise ScopleError(f"{name} in {path} is {numbers}, but must list one or more different numbers from 0 on.")
+    if len(params.backbones.training) != 1 or params.backbones.training[0] < 0:
+        raise ScopleError(
+            f"backbones.training in {path} is {params.backbones.training}, but must list one number from 0 on: one "
+            "backbone serves every repeat."
+        )
+    if params.repeat == "everything" and (without := set(params.seeds) - set(params.backbones.everything)):
+        raise ScopleError(
+            f"seed {min(without)} in {path} has no backbone: add it to backbones.everything, or set `repeat: training`."
+        )
+    if params.demo.longest < params.demo.shortest:
+        raise ScopleError(
+            f"demo.longest in {path} is {params.demo.longest}, but must be at least demo.shortest "
+            f"({params.demo.shortest}): make it larger."
+        )
+
+
+def _build(kind: Any, value: Any, where: str) -> Any:
+    """`value` as an instance of `kind` (a dataclass, dict, list or scalar type), checked all the way down."""
+    if dataclasses.is_dataclass(kind) and isinstance(value, kind):
+        return value
+    if dataclasses.is_dataclass(kind):
+        return _build_dataclass(kind, value, where)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return value
+    if origin is dict and isinstance(value, dict):
+        return {str(key): _build(arguments[1], item, f"{where}: {key}") for key, item in value.items()}
+    if origin is list and isinstance(value, list):
+        return [_build(arguments[0], item, where) for item in value]
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    plain = kind if isinstance(kind, type) and not isinstance(kind, types.GenericAlias) else None
+    if plain is not None and isinstance(value, plain) and not (plain is not bool and isinstance(value, bool)):
+        return value
+    name = getattr(plain, "__name__", str(kind))
+    raise ScopleError(f"{where} is {value!r}, but must be a value of type {name}: correct it.")
+
+
+def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise ScopleError(f"{where} is {value!r}, but must be a group of settings: correct it.")
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    for key in value:
+        if key not in fields:
+            raise ScopleError(f"key '{key}' of {where} is not known: remove it or correct its name.")
+    for key in fields:
+        if key not in value:
+            raise ScopleError(f"key '{key}' of {where} is missing: add it.")
+    built = {}
+    for key, f in fields.items():
+        built[key] = _build(f.type, value[key], f"{where}: {key}")
+        _check_range(built[key], f.metadata, f"{key} of {where}")
+    return kind(**built)
+
+
+def _check_range(value: Any, bounds: Mapping[str, Any], what: str) -> None:
+    if "choices" in bounds and value not in bounds["choices"]:
+        raise ScopleError(f"{what} is '{value}', but must be one of {', '.join(bounds['choices'])}: choose one.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ScopleError(f"{what} is {value}, but must be a finite number: correct it.")
+    if "multiple_of" in bounds and value % bounds["multiple_of"]:
+        raise ScopleError(f"{what} is {value}, but must be a multiple of {bounds['multiple_of']}: round it.")
+    if "at_least" in bounds and not value >= bounds["at_least"]:
+        raise ScopleError(f"{what} is {value}, but must be at least {bounds['at_least']}: make it larger.")
+    if "at_most" in bounds and not value <= bounds["at_most"]:
+        raise ScopleError(f"{what} is {value}, but must be at most {bounds['at_most']}: make it smaller.")
+    if "above" in bounds and not value > bounds["above"]:
+        raise ScopleError(f"{what} is {value}, but must be above {bounds['above']}: make it larger.")

@@ -1,0 +1,5 @@
+"""What a person calls: doctor, verify, compare."""
+
+from scople.pipeline.starting import start
+
+start()

@@ -1,0 +1,109 @@
+"""What two variants, revisions or experiments measured, side by side; for people, not a stage of the pipeline."""
+
+import json
+from pathlib import Path, PurePath
+
+import pandas as pd
+import yaml
+from dvc.scm import SCM, SCMError, resolve_rev
+from scmrepo.exceptions import SCMError as GitError
+
+from scople.base.errors import ScopleError
+from scople.base.params import Params
+from scople.pipeline.layout import DATASETS, Layout
+from scople.pipeline.running import run
+from scople.reports.comparison import compare, readable, verdict
+
+OURS = "SCoPLe (ours)"
+"""The method's row in the paper's tables."""
+
+Metrics = dict[str, dict[str, dict[str, float]]]
+"""Variant → split → metrics in per cent."""
+
+
+def main(params: Params, a: str, b: str) -> str:
+    """Print the differences.
+
+    A name is a variant of `params.yaml`, `workspace`, a git revision or an experiment; one that is both is the variant.
+    Two variants are compared as they lie in the workspace, two revisions model by model, that of the root's pipeline
+    (whatever its `variant` was) and then the ablations, and a variant with a revision by that variant.
+    """
+    first, second = _measured(params, a), _measured(params, b)
+    if a in params.variants and b in params.variants:
+        pairs = [(a, b)]
+    else:
+        shared = sorted(first.keys() & second.keys(), key=lambda variant: (variant != params.variant, variant))
+        pairs = [(variant, variant) for variant in shared]
+    pairs = [(one, other) for one, other in pairs if first[one].keys() & second[other].keys()]
+    if not pairs:
+        raise ScopleError(f"'{a}' and '{b}' measured no split of a variant in common: run the same splits for both.")
+    means, printed = _paper()
+    comparable = params.profile != "demo"
+    same = [one for one, other in pairs if one == other and first[one] == second[other]]
+    for one, other in pairs:
+        if one in same:
+            continue
+        if one == other:
+            print("model of the root's pipeline" if one == params.variant else f"variant {one}")
+        print(readable(compare(first[one], second[other], means, printed), a, b, comparable=comparable), end="\n\n")
+        print(verdict(first[one], second[other]), end="\n\n")
+    if same:
+        print(f"The same in both: {', '.join(same)}.")
+    print(f"Per cent; below each metric the largest gain comes first. The paper's row is {OURS}, as printed.")
+    if not comparable:
+        print("A and B are of synthetic recordings and can not be compared with the paper's numbers.")
+    return f"{sum(len(first[one].keys() & second[other].keys()) for one, other in pairs)} splits compared"
+
+
+def _measured(params: Params, name: str) -> Metrics:
+    """Metrics of a variant alone, or of every variant at a revision, under the profile of `params.yaml`.
+
+    Raises:
+        ScopleError: no such variant nor revision, or it measured nothing.
+    """
+    main = Layout.of(params).metrics("*")
+    if name in params.variants:
+        patterns = [(main if name == params.variant else Layout.of(params, name).metrics("*")).as_posix()]
+    else:
+        patterns = [path.as_posix() for path in (main, Layout.of(params, "*").metrics("*"))]
+    if name in params.variants or name == "workspace":
+        texts = {path: path.read_text() for pattern in patterns for path in Path().glob(pattern)}
+    else:
+        try:
+            git = SCM(".")
+            files = git.get_fs(resolve_rev(git, name))
+        except (SCMError, GitError) as error:
+            raise ScopleError(
+                f"'{name}' is neither a variant of params.yaml ({', '.join(params.variants)}) nor a git revision or an "
+                "experiment: correct the name."
+            ) from error
+        texts = {PurePath(path): files.read_text(path) for pattern in patterns for path in files.glob(pattern)}
+    if not any(path.stem != "summary" for path in texts):
+        raise ScopleError(f"'{name}' has no {patterns[0]}: run `dvc repro` for it.")
+    found: Metrics = {}
+    for path, text in sorted(texts.items()):
+        if path.stem == "summary":  # of all splits
+            continue
+        variant = params.variant if PurePath(path).parent == main.parent else path.parent.name
+        found.setdefault(variant, {})[path.stem] = json.loads(text)
+    return found
+
+
+def _paper() -> tuple[dict[str, list[str]], dict[tuple[str, str], float]]:
+    """Splits behind each column that averages several, and the paper's numbers by column and metric."""
+    folder = DATASETS / "paper_tables"
+    layout = yaml.safe_load((folder / "layout.yaml").read_text(encoding="utf-8"))["main"]
+    means, printed = {}, {}
+    for table in ("table2", "table3"):
+        rows = pd.read_csv(folder / f"{table}.csv").query("model == @OURS")
+        for column, entry in layout[table]["columns"].items():
+            dataset, split = entry["paper"]
+            of_column = rows[(rows["dataset"] == dataset) & (rows["split"] == split)]
+            printed |= {(column, row.metric): row.value for row in of_column.itertuples()}
+            if len(entry["splits"]) > 1:
+                means[column] = entry["splits"]
+    return means, printed
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,124 @@
+"""Do the locks belong to this code, and did a forced re-run give what is committed?
+
+`make lock` calls `lock`: without data and in seconds. `make verify` re-runs everything and calls `check`: it compares
+bytes where portable arithmetic holds on both sides, otherwise means over the splits.
+"""
+
+import json
+import re
+import subprocess
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+
+from scople.base.errors import ScopleError
+from scople.base.params import Params
+from scople.judging.certainty import Mean, paired_difference
+from scople.judging.provenance import PORTABLE, machine
+from scople.pipeline.layout import Layout
+from scople.pipeline.running import device, run
+
+TRACKED = ("dvc.lock", "datasets/demo/dvc.lock", "ablations/dvc.lock", "results")
+ERRORS = 4.0
+"""By how many standard errors a mean may differ where rounding does; by chance one mean in 600 does, of 13 splits."""
+
+
+def main(params: Params, verb: str) -> str:
+    """Say whether it holds, in one sentence."""
+    if verb not in (verbs := {"lock": lock, "check": check}):
+        raise ScopleError(f"verify was asked to '{verb}', but knows {', '.join(verbs)}: choose one of them.")
+    return verbs[verb](params)
+
+
+def lock(params: Params) -> str:
+    """Whether the committed locks are those of this code, these settings and these data files.
+
+    Raises:
+        ScopleError: a stage would run.
+    """
+    words = ("dvc", "repro", "--all-pipelines", "--allow-missing", "--dry")
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    # Without the data a stage that would run can not even be looked at: DVC then fails on it.
+    if stale := re.findall(r"(?:Running stage|failed to reproduce) '(.+?)'", done.stdout + done.stderr):
+        raise ScopleError(
+            f"the locks are older than the code or the settings, stage {stale[0]} would run: call `make repro` and "
+            "`make ablations` and commit what they write."
+        )
+    if done.returncode:
+        raise ScopleError(f"`{' '.join(words)}` failed ({done.stderr.strip().splitlines()[-1]}): mend that first.")
+    return f"nothing would run in profile {params.profile}: the locks belong to this code"
+
+
+def check(params: Params) -> str:
+    """Compare the working tree with the last commit.
+
+    Raises:
+        ScopleError: bytes differ where they have to be the same, or a mean by more than its standard error explains.
+    """
+    here, there = machine(params, device(params)), json.loads(_committed(Layout(params.profile).machine))
+    changed = [line[3:] for line in call("git", "status", "--porcelain", "--", *TRACKED).splitlines()]
+    if not changed:
+        return f"compared bytes: {', '.join(TRACKED)} are identical to the last commit"
+    if here == there and here["device"] == PORTABLE:
+        raise ScopleError(
+            f"{len(changed)} files differ from the last commit although both were computed in portable arithmetic, "
+            f"{changed[0]} first: see `git diff` and commit what the code now gives, or mend what is not deterministic."
+        )
+    differing = ", ".join(
+        f"{key} {there.get(key)} there, {here[key]} here" for key in here if here[key] != there.get(key)
+    )
+    said = []
+    for name, found in differences(params).items():
+        if found.splits == 1:
+            raise ScopleError(f"{name} is of one split, which gives no standard error: run at least two splits.")
+        if abs(found.value) > ERRORS * found.error:
+            raise ScopleError(
+                f"{name} differs by {found.value:+.3g} in the mean over {found.splits} splits, which is more than "
+                f"{ERRORS:g} standard errors of {found.error:.2g}, the most that other rounding "
+                f"({differing or here['device']}) explains: see `git diff`."
+            )
+        said.append(f"{name} {found.value:+.3g} (standard error {found.error:.2g})")
+    return f"compared means over splits, not bytes ({differing or here['device']}): {'; '.join(said)}"
+
+
+def differences(params: Params) -> dict[str, Mean]:
+    """What the pipeline now measures, less what is committed: the paired mean over the splits, with its standard error.
+
+    Of every metric and of what the trainings ended with. Splits differ by tens of points and other rounding is another
+    training, so only means say something; in paired differences what makes a split hard falls out.
+
+    Raises:
+        ScopleError: other splits or metrics than the committed ones.
+    """
+    layout = Layout(params.profile)
+    paths = [layout.metrics(split) for split in params.splits]
+    then = pd.DataFrame([json.loads(_committed(path)) for path in paths], index=list(params.splits))
+    now = pd.DataFrame([json.loads(path.read_text()) for path in paths], index=list(params.splits))
+    losses = layout.tables / "losses.csv"
+    then = then.join(pd.read_csv(StringIO(_committed(losses)), index_col="split"))
+    now = now.join(pd.read_csv(losses, index_col="split"))
+    if list(then) != list(now):
+        raise ScopleError(f"{paths[0].parent} has other metrics than the committed ones: commit them, or restore them.")
+    return {name: paired_difference(then[name].to_dict(), now[name].to_dict()) for name in now}
+
+
+def _committed(path: Path) -> str:
+    return call("git", "show", f"HEAD:{path.as_posix()}")
+
+
+def call(*words: str) -> str:
+    """What a command prints.
+
+    Raises:
+        ScopleError: it failed, for instance outside of a repository.
+    """
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr or done.stdout).strip().splitlines()[-1]
+        raise ScopleError(f"`{' '.join(words)}` failed ({reason}): mend that first.")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,234 @@
+"""A data set as files: `datasets/<name>.yaml` says where the recordings lie, which classes there are, who trains.
+
+    format: ntu-skeleton                            # or pku-mmd, below
+    classes: classes/ntu60.csv                      # id,label,two_person; ids from 1 without gaps
+    archives: [nturgbd_skeletons_s001_to_s017.zip]  # in the raw folder; zips, or folders unpacked from them
+    train_subjects: [1, 2, 4]                       # performers; all others are test subjects
+    missing: ntu_missing.txt                        # optional: names to leave out, one a line
+    expected: {recordings: 56880, missing: 302}     # optional: what the archives hold as distributed, see `Expected`
+
+    format: pku-mmd
+    classes: classes/pku.csv
+    skeletons: PKU_Skeleton_Renew                   # in the raw folder, zip or folder
+    labels: Train_Label_PKU_final
+    subjects: cross-subject.txt
+    first_frame: 1                                  # number of a video's first frame in the labels, 1 or 0
+
+Class and missing lists lie beside the yaml file.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import yaml
+
+from scople.base.errors import ScopleError
+from scople.base.parallel import ordered_map
+from scople.base.progress import progress
+from scople.data.class_names import ClassEntry, load_classes
+from scople.data.packing import write_corpus
+from scople.data.samples import BROKEN, Note, Sample
+from scople.data.skeletons import BODY_CHOICES
+from scople.formats.archive import find_archive
+from scople.formats.recordings import NtuSkeletons, PkuVideos
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the archives of a data set hold as distributed.
+
+    Attributes:
+        recordings: their number; of PKU-MMD videos.
+        missing: how many of them the missing list names.
+        gigabytes: size of the archives together.
+    """
+
+    recordings: int
+    missing: int = 0
+    gigabytes: float = 0.0
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set, described.
+
+    Attributes:
+        name: of its yaml file.
+        classes: by label, from 0.
+        recordings: the raw format and where it lies.
+        expected: None where nobody has said; parsing does not ask for it.
+    """
+
+    name: str
+    classes: list[ClassEntry]
+    recordings: NtuSkeletons | PkuVideos
+    expected: Expected | None = None
+
+    @classmethod
+    def load(cls, path: str | Path) -> "DataSet":
+        """Read `datasets/<name>.yaml` and the lists it names.
+
+        Raises:
+            ScopleError: a key is unknown, missing or of the wrong kind, or a list is not as it should be.
+        """
+        path = Path(path)
+        entries = _Entries(path)
+        raw_format = entries.text("format")
+        classes = load_classes(path.parent / entries.text("classes"))
+        recordings: NtuSkeletons | PkuVideos
+        if raw_format == "ntu-skeleton":
+            missing = path.parent / entries.text("missing") if "missing" in entries.left else None
+            recordings = NtuSkeletons(
+                archives=tuple(entries.several("archives", str)),
+                train_subjects=frozenset(entries.several("train_subjects", int)),
+                missing=frozenset(_read_text(missing).split()) if missing else frozenset(),
+            )
+        elif raw_format == "pku-mmd":
+            recordings = PkuVideos(
+                skeletons=entries.text("skeletons"),
+                labels=entries.text("labels"),
+                subjects=entries.text("subjects"),
+                first_frame=entries.one_of("first_frame", 0, 1),
+            )
+        else:
+            raise ScopleError(f"format '{raw_format}' in {path} is neither ntu-skeleton nor pku-mmd: correct it.")
+        expected = entries.expected() if "expected" in entries.left else None
+        if entries.left:
+            raise ScopleError(f"{path} has the unknown key '{next(iter(entries.left))}': take it out.")
+        return cls(path.stem, classes, recordings, expected)
+
+    @property
+    def archive_names(self) -> list[str]:
+        """What the raw folder must hold."""
+        return list(self.recordings.archive_names)
+
+    def missing_archives(self, raw_folder: str | Path) -> list[Path]:
+        """Which of `archive_names` it does not hold, neither as a zip nor as a folder."""
+        raw_folder = Path(raw_folder)
+        return [raw_folder / name for name in self.archive_names if find_archive(raw_folder, name) is None]
+
+
+def parse(
+    dataset: DataSet,
+    raw_folder: str | Path,
+    out_folder: str | Path,
+    *,
+    jobs: int = 0,
+    max_broken: float = 0.01,
+    body_choice: str = "energy",
+) -> dict[str, int]:
+    """Raw archives to a packed corpus.
+
+    The result is the same to the byte whatever `jobs` is, in whatever order a zip holds its members, and from a zip as
+    from the folder unpacked from it.
+
+    Args:
+        dataset: what to look for.
+        raw_folder: where its archives lie.
+        out_folder: see `scople.data.packing`; takes the place of what stood there.
+        jobs: processes; 0 for one per core.
+        max_broken: fraction of the members that may be broken.
+        body_choice: a key of `BODY_CHOICES`; without effect on PKU-MMD.
+
+    Returns:
+        The corpus's summary: also the number of members found, and of those on the missing list and those whose class
+        is not in the class list, which are left out without being read.
+
+    Raises:
+        ScopleError: an archive is not there or not readable, more than `max_broken` of the members are broken, or no
+            sample is left; what stood in `out_folder` is then untouched.
+    """
+    if body_choice not in BODY_CHOICES:
+        raise ScopleError(f"body choice '{body_choice}' is none of {', '.join(BODY_CHOICES)}: correct it.")
+    for path in dataset.missing_archives(raw_folder):
+        raise ScopleError(f"{path} is missing: put {path.name} there, as the zip or as the folder unpacked from it.")
+    plan = dataset.recordings.plan(Path(raw_folder), classes=len(dataset.classes), body_choice=body_choice)
+    with closing(ordered_map(plan.read, plan.tasks, jobs=jobs)) as results:
+        shown = progress(results, f"parse {dataset.name}", total=len(plan.tasks), unit="task")
+        outcomes = chain(plan.notes, chain.from_iterable(shown))
+        return write_corpus(
+            out_folder,
+            _checked(outcomes, dataset.name, plan.members, max_broken),
+            {"members": plan.members, **plan.counts},
+        )
+
+
+def _checked(outcomes: Iterable[Sample | Note], name: str, members: int, max_broken: float) -> Iterator[Sample | Note]:
+    """The outcomes, until one broken member too many; and not without any sample."""
+    broken = samples = 0
+    for outcome in outcomes:
+        if isinstance(outcome, Sample):
+            samples += 1
+        elif outcome.kind == BROKEN:
+            broken += 1
+            if broken > max_broken * members:
+                raise ScopleError(
+                    f"{name} has {broken} broken files among {members}, the last {outcome.file}, line {outcome.line} "
+                    f"({outcome.reason}), and max_broken is {max_broken:g}: get the archive again or raise max_broken."
+                )
+        yield outcome
+    if not samples:
+        raise ScopleError(f"none of the {members} files of {name} gave a sample: check archives and class list.")
+
+
+class _Entries:
+    """The keys of a yaml file, each to be taken once; `left` holds those that were not."""
+
+    def __init__(self, path: Path):
+        try:
+            entries = yaml.safe_load(_read_text(path))
+        except yaml.YAMLError as error:
+            raise ScopleError(f"{path} is not YAML ({' '.join(str(error).split())}): correct it.") from error
+        if not isinstance(entries, dict):
+            raise ScopleError(f"{path} holds no keys: it needs lines such as 'format: ntu-skeleton'.")
+        self.path, self.left = path, entries
+
+    def text(self, key: str) -> str:
+        value = self._take(key)
+        if not isinstance(value, str):
+            raise ScopleError(f"'{key}' in {self.path} is {value!r} and must be a text: correct it.")
+        return value
+
+    def several(self, key: str, kind: type) -> list:
+        values = self._take(key)
+        if not (isinstance(values, list) and values and all(type(value) is kind for value in values)):
+            raise ScopleError(
+                f"'{key}' in {self.path} is {values!r} and must be a list of {kind.__name__}: correct it."
+            )
+        return values
+
+    def one_of(self, key: str, *choices: int) -> int:
+        value = self._take(key)
+        if type(value) is not int or value not in choices:
+            allowed = " or ".join(map(str, choices))
+            raise ScopleError(f"'{key}' in {self.path} is {value!r} and must be {allowed}: correct it.")
+        return value
+
+    def expected(self) -> Expected:
+        value = self._take("expected")
+        kinds = {"recordings": (int,), "missing": (int,), "gigabytes": (int, float)}
+        if not (
+            isinstance(value, dict)
+            and "recordings" in value
+            and all(type(number) in kinds.get(key, ()) and number >= 0 for key, number in value.items())
+        ):
+            raise ScopleError(
+                f"'expected' in {self.path} is {value!r} and must be numbers such as "
+                "{recordings: 56880, missing: 302, gigabytes: 5.8}: correct it."
+            )
+        return Expected(**value)
+
+    def _take(self, key: str) -> object:
+        if key not in self.left:
+            raise ScopleError(f"{self.path} lacks the key '{key}': add it.")
+        return self.left.pop(key)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScopleError(f"{path} can not be read as text ({error}): restore it.") from error

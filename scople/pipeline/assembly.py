@@ -1,0 +1,62 @@
+"""Settings → model: the one place where params.yaml's names become constructor arguments."""
+
+from dataclasses import asdict
+from typing import Any
+
+from scople.base.params import Method, Params, Profile
+from scople.base.seeding import seeded, torch_generator
+from scople.model.language_prompts import LanguagePrompts
+from scople.model.scople import SCoPLe
+from scople.pipeline.running import device
+from scople.text.loading import load_tower
+from scople.text.tower import TextTower
+
+
+def build_tower(scale: Profile) -> TextTower:
+    """The frozen text encoder of a profile, on the CPU."""
+    return load_tower(scale.text_encoder, scale.text_weights)
+
+
+def build_model(method: Method, tower: TextTower, feature_width: int, seed: int) -> SCoPLe:
+    """SCoPLe as it stands before training; `seed` decides its start and nothing else."""
+    prompts = LanguagePrompts(
+        tower,
+        text_prompting=method.text_prompting,
+        phrase=method.phrase,
+        prefix_length=method.prefix_length,
+        layer_depth=method.layer_depth,
+        alpha=method.alpha,
+        prompt_std=method.prompt_std,
+        prefix_streams=method.prefix_streams,
+        layer_prompts=method.layer_prompts,
+        prompted_residual=method.prompted_residual,
+        generator=torch_generator(seed, "language prompts"),
+    )
+    with seeded(seed, "skeleton side"):
+        return SCoPLe(
+            prompts,
+            feature_width=feature_width,
+            text_width=tower.output_width,
+            joint_prompts=method.joint_prompts,
+            joint_prompt_std=method.joint_prompt_std,
+            sampler=method.sampler,
+            sampler_width=method.sampler_width,
+            representation_width=method.representation_width,
+            sampler_query=method.sampler_query,
+            sampler_bias=method.sampler_bias,
+            token_norm=method.token_norm,
+            projection_hidden=method.projection_hidden,
+            similarity=method.similarity,
+            temperature=method.temperature,
+            learn_temperature=method.learn_temperature,
+        )
+
+
+def fit_settings(params: Params, method: Method, seed: int) -> dict[str, Any]:
+    """What `scople.model.training.fit` is told beside the samples."""
+    return asdict(params.scale.train) | {
+        "training_query": method.training_query,
+        "text_weight": method.text_weight,
+        "seed": seed,
+        "device": device(params),
+    }

@@ -1,0 +1,1 @@
+"""From measured numbers to what a person reads: the paper's tables, comparisons, pictures."""

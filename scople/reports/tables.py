@@ -1,0 +1,199 @@
+"""Metrics of every repeat → the paper's tables: what it printed and what was measured here, in the same columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scople.judging.certainty import mean_over_splits, over_seeds, paired_difference
+
+HEADINGS = {"zsl": "ZSL", "s": "S", "u": "U", "h": "H"}
+"""Column suffix → the paper's heading."""
+
+METRICS = {"zsl": "zsl", "s": "seen", "u": "unseen", "h": "harmonic"}
+"""Column suffix → name in the metric files."""
+
+Repeats = Mapping[str, Sequence[Mapping[str, float]]]
+"""Split → the metrics of each repeat, in per cent."""
+
+
+def paper_table(
+    layout: Mapping[str, Any],
+    printed: pd.DataFrame,
+    measured: Mapping[tuple[str, str], Repeats],
+    *,
+    text_backbone: str,
+    note: str,
+    reference: Repeats | None = None,
+) -> pd.DataFrame:
+    """One table: the paper's rows, then a measured row for each variant and gate.
+
+    Args:
+        layout: one table of `layout.yaml`: `columns`, name → `paper` (data set and split as the paper names them) and
+            `splits` (to average); `metrics`, the column suffixes; `rows`, variant → name of its row.
+        printed: the paper's numbers, long: columns dataset, split, model, text_backbone, metric, value; a value is
+            missing where the paper prints none.
+        measured: (variant, gate) → split → metrics of each repeat. Variants without a name in the layout go by their
+            own.
+        text_backbone: name of the text encoder of the measured rows.
+        note: what a reader of a measured row must know; empty where it compares with the paper.
+        reference: what every measured row is compared with, if anything.
+
+    Returns:
+        Columns model, text_backbone, source (paper | measured), gate (of a measured row), <column>.zsl, .s, .u, .h (per
+        cent, two decimals as text, empty where there is none), the same with `_std` where there are several repeats,
+        note. With a reference before the note also zsl_difference and h_difference, the paired mean difference to it
+        over the splits in percentage points, each with its standard error `_se`, and the number of splits.
+    """
+    rows = _printed_rows(layout, printed)
+    rows += [
+        {
+            "model": layout["rows"].get(variant, variant),
+            "text_backbone": text_backbone,
+            "source": "measured",
+            "gate": gate,
+            "note": note,
+        }
+        | _measured_cells(layout, splits)
+        | (_difference_cells(layout, reference, splits) if reference else {})
+        for (variant, gate), splits in measured.items()
+    ]
+    named = [f"{column}.{suffix}" for column in layout["columns"] for suffix in layout["metrics"]]
+    found = {column for row in rows for column in row}
+    cells = [column for name in named for column in (name, f"{name}_std") if column == name or column in found]
+    compared = [f"{suffix}_difference{end}" for suffix in layout["metrics"] for end in ("", "_se")] + ["splits"]
+    cells += [column for column in compared if column in found]
+    columns = ["model", "text_backbone", "source", "gate", *cells, "note"]
+    return pd.DataFrame([{column: row.get(column, "") for column in columns} for row in rows])
+
+
+def _difference_cells(layout: Mapping[str, Any], reference: Repeats, measured: Repeats) -> dict[str, str]:
+    """Paired differences in ZSL and H to the reference, over the table's splits that both were run on."""
+    splits = {split for entry in layout["columns"].values() for split in entry["splits"]}
+    cells = {}
+    for suffix in ("zsl", "h"):
+        if suffix in layout["metrics"]:
+            first, second = (
+                {split: over_seeds(found)[METRICS[suffix]] for split, found in run.items() if split in splits}
+                for run in (reference, measured)
+            )
+            found = paired_difference(first, second)
+            cells[f"{suffix}_difference"] = two_decimals(found.value)
+            cells[f"{suffix}_difference_se"] = two_decimals(found.error)
+            cells["splits"] = str(found.splits)
+    return cells
+
+
+def summary(groups: Mapping[str, Sequence[str]], measured: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Means over groups of splits, each with its standard error over the splits.
+
+    Args:
+        groups: name → its splits; one of which a split is missing is left out.
+        measured: split → metrics in per cent.
+
+    Returns:
+        `<metric>_<group>` and, of more than one split, `<metric>_<group>_se`, four decimals.
+    """
+    found = {}
+    for name, splits in groups.items():
+        if splits and set(splits) <= measured.keys():
+            for metric in METRICS.values():
+                mean = mean_over_splits([measured[split][metric] for split in splits])
+                found[f"{metric}_{name}"] = round(mean.value, 4)
+                if mean.splits > 1:
+                    found[f"{metric}_{name}_se"] = round(mean.error, 4)
+    return found
+
+
+def figure3_means(points: pd.DataFrame, chosen: Mapping[str, int]) -> pd.DataFrame:
+    """ZSL over all splits that Figure 3 was measured on, and each value against the one of all other runs.
+
+    Args:
+        points: columns split, setting, value, zsl.
+        chosen: setting → the value that all other runs have.
+
+    Returns:
+        Columns setting, value, zsl, zsl_se (standard error over the splits), zsl_difference (paired mean difference to
+        the chosen value, percentage points), zsl_difference_se, splits; numbers rounded to two decimals.
+    """
+    rows = []
+    for (setting, value), group in points.groupby(["setting", "value"], sort=False):
+        by_split = group.set_index("split")["zsl"].to_dict()
+        usual = points[(points["setting"] == setting) & (points["value"] == chosen[setting])]
+        mean = mean_over_splits(list(by_split.values()))
+        found = paired_difference(usual.set_index("split")["zsl"].to_dict(), by_split)
+        rows.append(
+            {
+                "setting": setting,
+                "value": value,
+                "zsl": mean.value,
+                "zsl_se": mean.error,
+                "zsl_difference": found.value,
+                "zsl_difference_se": found.error,
+                "splits": found.splits,
+            }
+        )
+    return flat_table(rows)
+
+
+def scatter_table(repeats: pd.DataFrame) -> pd.DataFrame:
+    """How far repeats of one kind lie apart, by what they begin with.
+
+    Args:
+        repeats: columns split, repeat (training | everything), seed, and metrics in per cent.
+
+    Returns:
+        Columns split, repeat, repeats (their number), and of each metric the mean and `_std`, the sample deviation over
+        the repeats; the last rows, split `pooled`, have the mean and the root mean square deviation over the splits.
+    """
+    metrics = [column for column in repeats if column not in ("split", "repeat", "seed")]
+    rows = []
+    for (split, kind), group in repeats.groupby(["split", "repeat"], sort=False):
+        row = {"split": split, "repeat": kind, "repeats": len(group)}
+        for metric in metrics:
+            row |= {metric: group[metric].mean(), f"{metric}_std": group[metric].std()}
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    for kind, group in table.groupby("repeat", sort=False):
+        row = {"split": "pooled", "repeat": kind, "repeats": int(group["repeats"].sum())}
+        for metric in metrics:
+            row |= {metric: group[metric].mean(), f"{metric}_std": np.sqrt((group[f"{metric}_std"] ** 2).mean())}
+        rows.append(row)
+    return flat_table(rows)
+
+
+def _printed_rows(layout: Mapping[str, Any], printed: pd.DataFrame) -> list[dict[str, str]]:
+    names = {tuple(entry["paper"]): column for column, entry in layout["columns"].items()}
+    suffixes = {HEADINGS[suffix]: suffix for suffix in layout["metrics"]}
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for entry in printed[printed["metric"].isin(suffixes)].itertuples():
+        row = rows.setdefault(
+            (entry.model, entry.text_backbone),
+            {"model": entry.model, "text_backbone": entry.text_backbone, "source": "paper"},
+        )
+        row[f"{names[entry.dataset, entry.split]}.{suffixes[entry.metric]}"] = two_decimals(entry.value)
+    return list(rows.values())
+
+
+def _measured_cells(layout: Mapping[str, Any], measured: Repeats) -> dict[str, str]:
+    """Mean over the splits of each column, then over the repeats; none unless every one of the splits was run."""
+    cells = {}
+    for column, entry in layout["columns"].items():
+        if not all(split in measured for split in entry["splits"]):
+            continue
+        for suffix in layout["metrics"]:
+            repeats = zip(*(measured[split] for split in entry["splits"]), strict=True)
+            means = [{suffix: np.mean([metrics[METRICS[suffix]] for metrics in splits])} for splits in repeats]
+            cells |= {f"{column}.{name}": two_decimals(value) for name, value in over_seeds(means).items()}
+    return cells
+
+
+def two_decimals(value: float) -> str:
+    """A percentage as the paper prints it; empty for a missing one."""
+    return "" if np.isnan(value) else f"{value:.2f}"
+
+
+def flat_table(rows: Sequence[Mapping[str, Any]], decimals: int = 2) -> pd.DataFrame:
+    """Rows of equal keys as a table, numbers rounded."""
+    return pd.DataFrame(rows).round(decimals)

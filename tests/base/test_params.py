@@ -1,0 +1,135 @@
+"""params.yaml: strictness, ranges, and that the shipped file says what the issue of each key is."""
+
+import dataclasses
+
+import pytest
+import yaml
+
+from scople.base.errors import ScopleError
+from scople.base.params import Method, load_params
+
+
+@pytest.fixture
+def document(root):
+    return yaml.safe_load((root / "params.yaml").read_text())
+
+
+def load(tmp_path, document):
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return load_params(path)
+
+
+def test_shipped_file_is_valid_and_runs_thirteen_splits(root):
+    params = load_params(root / "params.yaml")
+    assert params.profile == "demo"
+    assert len(params.splits) == 13
+    assert (params.method.layer_depth, params.method.prefix_length, params.method.joint_prompts) == (3, 2, 3)
+
+
+def test_paper_profile_is_the_published_recipe(root):
+    paper = load_params(root / "params.yaml").profiles["paper"]
+    assert (paper.text_encoder, paper.frames) == ("clip", 300)
+    assert (paper.train.epochs, paper.train.batch_size, paper.train.learning_rate) == (100, 256, 1e-4)
+    assert (paper.pretrain.width, paper.pretrain.epochs, paper.pretrain.milestones) == (64, 140, [60, 80, 100])
+
+
+def test_profiles_have_the_same_keys(document):
+    def keys(group):
+        return {key: keys(value) for key, value in group.items()} if isinstance(group, dict) else None
+
+    assert keys(document["profiles"]["demo"]) == keys(document["profiles"]["paper"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"layer_dept": 4}, ["layer_dept", "not known"]),
+        ({"layer_depth": -1}, ["layer_depth", "-1", "at least 0"]),
+        ({"layer_depth": 2.5}, ["layer_depth", "2.5", "int"]),
+        ({"layer_depth": True}, ["layer_depth", "True", "int"]),
+        ({"layer_depth": None}, ["layer_depth", "None"]),
+        ({"text_weight": 1.5}, ["text_weight", "1.5", "at most 1"]),
+        ({"temperature": 0}, ["temperature", "at least 0.01"]),
+        ({"layer_depth": 7}, ["layer_depth", "7", "minilm", "6 layers"]),
+        ({"alpha": float("inf")}, ["alpha", "inf", "finite"]),
+        ({"variants": {"x": {"body_choice": "ctr"}}}, ["variant 'x'", "body_choice", "share"]),
+        ({"variants": {"scople": {}, "deep": {"layer_depth": 9}}}, ["layer_depth", "deep", "9", "6 layers"]),
+        ({"variant": "shallow"}, ["'shallow'", "known are coop, maple"]),
+        ({"seeds": []}, ["seeds", "[]", "one or more"]),
+        ({"seeds": [1, 1]}, ["seeds", "[1, 1]", "different"]),
+        ({"repeat": "everything", "seeds": [1, 4]}, ["seed 4", "no backbone", "backbones.everything"]),
+        ({"repeat": "all"}, ["repeat", "all", "training, everything"]),
+        ({"backbones": {"training": [1, 2], "everything": [1]}}, ["backbones.training", "[1, 2]", "one number"]),
+        ({"backbones": {"training": [1], "everything": [3, 3]}}, ["backbones.everything", "[3, 3]", "different"]),
+        ({"temperature": float("nan")}, ["temperature", "nan"]),
+        ({"gate": "fuzzy"}, ["gate", "fuzzy", "entropy"]),
+        ({"profile": "lab"}, ["profile", "lab", "demo"]),
+        ({"splits": {"x": {"dataset": "kinetics"}}}, ["kinetics", "ntu60"]),
+        ({"variants": {"x": {"layer_dept": 1}}}, ["variant 'x'", "layer_dept"]),
+        ({"method": {}}, ["method", "not known"]),
+        ({"machine": 3}, ["machine", "group"]),
+    ],
+)
+def test_bad_values_are_one_clear_sentence(tmp_path, document, change, words):
+    with pytest.raises(ScopleError) as caught:
+        load(tmp_path, document | change)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.endswith((".", ". "))
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize("key", [f.name for f in dataclasses.fields(Method)] + ["profile", "seed", "profiles"])
+def test_every_key_is_required(tmp_path, document, key):
+    del document[key]
+    with pytest.raises(ScopleError, match=f"'{key}'.*missing"):
+        load(tmp_path, document)
+
+
+def test_variant_lays_its_settings_over_the_method(root):
+    params = load_params(root / "params.yaml")
+    bare = params.settings("no_prompts")
+    assert (bare.text_prompting, bare.joint_prompts, bare.sampler) == ("none", 0, False)
+    assert bare.temperature == params.method.temperature
+    assert params.settings() == params.settings("scople") == params.method
+    assert dataclasses.replace(params, variant="no_prompts").settings() == bare
+    with pytest.raises(ScopleError, match="nonsense"):
+        params.settings("nonsense")
+    with pytest.raises(ScopleError, match="nowhere"):
+        params.dataset_of("nowhere")
+
+
+def test_frames_are_a_multiple_of_four(tmp_path, document):
+    document["profiles"]["paper"]["frames"] = 30
+    with pytest.raises(ScopleError, match="frames of .*30.*multiple of 4"):
+        load(tmp_path, document)
+
+
+def test_unreadable_file(tmp_path):
+    with pytest.raises(ScopleError, match="can not be read"):
+        load_params(tmp_path / "none.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [1")
+    with pytest.raises(ScopleError, match="can not be read"):
+        load_params(tmp_path / "broken.yaml")
+
+
+def test_a_repeat_begins_with_the_training_or_with_the_backbone(root):
+    params = load_params(root / "params.yaml")
+    shared = dataclasses.replace(params, seeds=[1, 2, 3])
+    assert shared.backbone_seeds == {1: params.seed}
+    assert [shared.backbone_of(seed) for seed in ("1", 2, "3")] == [1, 1, 1]
+    own = dataclasses.replace(shared, repeat="everything")
+    assert own.backbone_seeds == {number: own.repeat_seed(number) for number in (1, 2, 3)}
+    assert [own.backbone_of(seed) for seed in ("1", 2, "3")] == [1, 2, 3]
+
+
+def test_repeats_have_seeds_of_their_own(root):
+    params = load_params(root / "params.yaml")
+    several = dataclasses.replace(params, seeds=[1, 2, 3])
+    assert len({several.repeat_seed(number) for number in several.seeds}) == 3
+    assert several.repeat_seed("1") == params.repeat_seed(1)
+    assert dataclasses.replace(params, seed=params.seed + 1).repeat_seed(1) != params.repeat_seed(1)
+    with pytest.raises(ScopleError, match="seed 2 is not one of seeds"):
+        params.repeat_seed(2)

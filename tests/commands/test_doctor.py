@@ -1,0 +1,263 @@
+"""`doctor`: what it finds in good, short, broken and missing archives, and that it always says everything."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import raw_files
+import yaml
+
+from scople.base.params import load_params
+from scople.commands import checkup, doctor, environment
+from scople.formats.datasets import DataSet, Expected
+from scople.text import clip
+
+NAMES = [f"S001C001P001R001A{i:03d}" for i in range(1, 8)]
+LISTED = NAMES[:2]
+
+
+@pytest.fixture
+def described(tmp_path):
+    """Seven recordings of which the missing list names two, and three videos, as files describe them."""
+    (tmp_path / "classes.csv").write_text("id,label,two_person\n" + "".join(f"{i},action {i},0\n" for i in range(1, 8)))
+    (tmp_path / "missing.txt").write_text("\n".join(LISTED))
+    (tmp_path / "seven.yaml").write_text(
+        "format: ntu-skeleton\narchives: [one.zip]\nclasses: classes.csv\ntrain_subjects: [1]\nmissing: missing.txt\n"
+        "expected: {recordings: 7, missing: 2, gigabytes: 3.5}\n"
+    )
+    (tmp_path / "three.yaml").write_text(
+        "format: pku-mmd\nskeletons: skeletons\nlabels: labels\nsubjects: list.txt\nfirst_frame: 1\n"
+        "classes: classes.csv\nexpected: {recordings: 3}\n"
+    )
+    return tmp_path
+
+
+def examine(described, name, *, is_synthetic=False):
+    return checkup.examine_archives(
+        DataSet.load(described / f"{name}.yaml"), described / "raw", is_synthetic=is_synthetic, body_choice="energy"
+    )
+
+
+def put(described, names):
+    raw_files.write_zip(described / "raw" / "one.zip", {f"inside/{name}.skeleton": b"never read" for name in names})
+
+
+@pytest.mark.parametrize(("names", "listed"), [(NAMES, 2), (NAMES[2:], 0)], ids=["with", "without"])
+def test_a_whole_archive_with_or_without_the_missing_ones(described, names, listed):
+    put(described, names)
+    finding, plan = examine(described, "seven")
+    assert plan.recordings == 5
+    assert finding.advice == ""
+    assert str(finding) == (
+        f"ok    recordings of seven: 5 to read in {described / 'raw'}, besides {listed} of the 2 officially missing; "
+        "expected 5 (7 less 2)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "found", "advice"),
+    [
+        (NAMES[:-1], "4 to read", "get the archives again, 1 are not in them"),
+        ([*NAMES, "S002C001P001R001A001"], "6 to read", "take 1 foreign ones out"),
+        ([*NAMES[1:], "notes"], "5 to read", ""),
+        (["notes"], "1 unusable (first inside/notes.skeleton: the name", "put the recordings there"),
+    ],
+    ids=["one short", "one too many", "foreign name", "no recording"],
+)
+def test_other_counts(described, names, found, advice):
+    put(described, names)
+    finding, _ = examine(described, "seven")
+    assert found in finding.found
+    assert finding.advice.startswith(advice)
+    assert bool(finding.advice) == bool(advice)
+
+
+def test_a_broken_and_a_missing_archive(described):
+    finding, plan = examine(described, "seven")
+    assert plan is None
+    assert finding.found == f"{described / 'raw'} lacks one.zip"
+    assert finding.advice.startswith("put one.zip there as distributed")
+    put(described, NAMES)
+    whole = (described / "raw/one.zip").read_bytes()
+    (described / "raw/one.zip").write_bytes(whole[: len(whole) // 2])
+    finding, plan = examine(described, "seven")
+    assert plan is None
+    assert "one.zip is no readable zip" in finding.found
+    assert finding.expected == "5 (7 less 2)"
+    assert finding.advice != ""
+
+
+def test_synthetic_recordings_may_be_absent_or_of_any_number(described):
+    assert examine(described, "seven", is_synthetic=True)[0].advice == ""
+    put(described, NAMES[:4])
+    finding, plan = examine(described, "seven", is_synthetic=True)
+    assert (plan.recordings, finding.advice) == (2, "")
+
+
+def test_videos_need_their_labels_and_a_place_in_the_list(described):
+    videos = {f"{name}.txt": b"" for name in ("0002-L", "0003-M", "0005-R")}
+    raw_files.write_folder(described / "raw", {"list.txt": b"training\n0002-L, 0003-M\ntest\n0005-R\n"})
+    raw_files.write_folder(described / "raw/labels", videos)
+    raw_files.write_folder(described / "raw/skeletons", videos)
+    finding, plan = examine(described, "three")
+    assert (plan.recordings, finding.advice, finding.expected) == (3, "", "3")
+    (described / "raw/labels/0003-M.txt").unlink()
+    finding, _ = examine(described, "three")
+    assert "(first 0003-M.txt: has no label file)" in finding.found
+    assert finding.advice.startswith("get the archives again, 1 are not in them")
+    (described / "raw/list.txt").write_text("nothing")
+    assert "line 2" in examine(described, "three")[0].found
+
+
+def test_a_data_set_without_a_known_count(described):
+    path = described / "seven.yaml"
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if not line.startswith("expected")))
+    put(described, NAMES[:6])
+    finding, _ = examine(described, "seven")
+    assert (finding.found.split(" in ")[0], finding.advice) == ("4 to read", "")
+    assert finding.expected == "any number, seven.yaml names none"
+
+
+@pytest.mark.parametrize("name", ["ntu60", "ntu120"])
+def test_official_counts_fit_the_missing_list(root, name):
+    dataset = DataSet.load(root / f"datasets/{name}.yaml")
+    setups = {"ntu60": 17, "ntu120": 32}[name]
+    assert dataset.expected.missing == sum(int(entry[1:4]) <= setups for entry in dataset.recordings.missing)
+    assert (
+        dataset.expected
+        == {
+            "ntu60": Expected(56880, 302, 5.8),
+            "ntu120": Expected(114480, 535, 10.3),
+        }[name]
+    )
+
+
+def test_packages_against_the_lock_file(tmp_path):
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("# numpy==0.1\nnumpy==0.1\nno-such-package==3\npytest==" + pytest.__version__ + "\n")
+    finding = environment.examine_packages(lock)
+    assert finding.found.startswith("1 of 3 as pinned, not numpy 2.")
+    assert finding.found.endswith("(0.1), no-such-package missing (3)")
+    assert "make setup" in finding.advice
+    lock.write_text(f"pytest=={pytest.__version__}+some.build\n")
+    assert environment.examine_packages(lock).advice == ""
+    assert "restore" in environment.examine_packages(tmp_path / "none.lock").advice
+    assert environment.examine_python((3, 10, 4)).advice != ""
+    assert environment.examine_python((3, 14, 0)).advice == ""
+
+
+def test_disks_are_shared_by_their_places(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: type("Usage", (), {"free": 5.5e9}))
+    (finding,) = checkup.examine_disk({tmp_path / "work": 2e9, tmp_path / "data/raw": 3e9})
+    assert finding.advice == ""
+    assert finding.expected.startswith("about 5.0 GB")
+    (finding,) = checkup.examine_disk({tmp_path / "work": 3e9, tmp_path / "data/raw": 3e9})
+    assert finding.found == "5.5 GB free"
+    assert finding.advice != ""
+
+
+def test_memory_is_for_the_backbone_or_for_the_features(root, monkeypatch):
+    params = load_params(root / "params.yaml")
+    monkeypatch.setattr(checkup.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(checkup.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 2e9}))
+    (finding,) = checkup.examine_memory(params, 0)
+    assert finding.advice == ""
+    assert finding.expected.endswith("GB (the backbone's training)")
+    (finding,) = checkup.examine_memory(params, 10**7)
+    assert finding.found == "2.0 GB free"
+    assert finding.expected.endswith("GB (one split's joint features)")
+    assert finding.advice == "free memory or use a larger machine"
+
+
+def test_threads_and_device(root):
+    params = load_params(root / "params.yaml")
+    object.__setattr__(params.machine, "threads", 100_003)
+    assert checkup.examine_device(params).advice.startswith("set machine.threads to ")
+
+
+def test_clip_weights_are_looked_for_but_not_fetched(root, tmp_path, monkeypatch):
+    scale = load_params(root / "params.yaml").profiles["paper"]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    finding = checkup.examine_weights(scale)
+    assert str(tmp_path / ".cache/clip/ViT-B-32.pt") in finding.found
+    assert finding.advice != ""
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / ".cache/clip").mkdir(parents=True)
+    (tmp_path / ".cache/clip/ViT-B-32.pt").write_bytes(b"half a download")
+    assert clip.SHA256 in checkup.examine_weights(scale).found
+
+
+def call(place):
+    return subprocess.run(
+        [sys.executable, "-m", "scople.commands.doctor"], cwd=place, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def workplace(root, tmp_path, described):
+    """A folder like the repository's root with two data sets in a profile of its own, and nothing in place."""
+    place = tmp_path / "place"
+    (place / "datasets").mkdir(parents=True)
+    for name in ("classes.csv", "missing.txt", "seven.yaml", "three.yaml"):
+        shutil.copy(described / name, place / "datasets")
+    lines = (root / "requirements.lock").read_text().splitlines()
+    (place / "requirements.lock").write_text("\n".join(line for line in lines if line.startswith("pytest==")))
+    document = yaml.safe_load((root / "params.yaml").read_text())
+    document |= {"profile": "own", "datasets": {"seven": {"raw": "a"}, "three": {"raw": "b"}}, "splits": {}}
+    document["profiles"]["own"] = document["profiles"]["demo"]
+    document["machine"] |= {"threads": 1, "device": "cpu"}
+    (place / "params.yaml").write_text(yaml.safe_dump(document))
+    return place
+
+
+@pytest.mark.slow
+def test_every_line_is_printed_and_the_exit_code_says_whether_something_is_to_be_done(workplace):
+    done = call(workplace)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    subjects = [line[6:].split(":")[0] for line in lines]
+    assert subjects == [
+        "Python", "packages", "recordings of seven", "recordings of three", "text weights", "device", "memory", "disk",
+    ]  # fmt: skip
+    assert [line[:6].strip() for line in lines] == ["ok", "ok", "TO DO", "TO DO", "ok", "ok", "ok", "ok"]
+    assert "data 3.5" in lines[-1]
+    assert done.stderr == "error: doctor: 2 of 8 checks ask for something: see TO DO above.\n"
+
+
+def test_all_is_well(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    raw = workplace / "data/raw/own"
+    raw_files.write_zip(raw / "a/one.zip", {f"{name}.skeleton": b"never read" for name in NAMES})
+    videos = {f"{name}.txt": b"" for name in ("0002-L", "0003-M", "0005-R")}
+    raw_files.write_folder(raw / "b", {"list.txt": b"training\n0002-L, 0003-M\ntest\n0005-R\n"})
+    raw_files.write_folder(raw / "b/labels", videos)
+    raw_files.write_folder(raw / "b/skeletons", videos)
+    findings = list(checkup.examine(load_params()))
+    assert [finding.advice for finding in findings] == [""] * 7
+    assert doctor.conclude(findings) == "all 6 checks are well"
+    assert not (workplace / "work").exists()
+
+
+def test_without_the_packages_the_versions_are_still_said(workplace):
+    (workplace / "psutil.py").write_text("raise ModuleNotFoundError('none here', name='psutil')\n")
+    done = call(workplace)
+    assert done.returncode == 1
+    assert [line[6:].split(":")[0] for line in done.stdout.splitlines()] == ["Python", "packages"]
+    assert done.stderr.startswith("error: doctor: psutil is not installed")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "lacking", "said"),
+    [("portable", "", "portable"), ("native", "", "native"), ("portable", "this CPU has no AVX2", "differ in bytes")],
+)
+def test_arithmetic_is_said_and_stops_nothing(root, monkeypatch, kind, lacking, said):
+    params = load_params(root / "params.yaml")
+    params = replace(params, machine=replace(params.machine, arithmetic=kind, device="cpu"))
+    monkeypatch.setattr(checkup, "why_not", lambda: lacking)
+    finding = checkup.examine_arithmetic(params)
+    assert said in finding.found
+    assert lacking in finding.found
+    assert finding.advice == ""
