@@ -73,7 +73,8 @@ def main(params: Params, split_name: str, variant: str = "") -> str:
         "per_class": [row for repeat in repeats.values() for row in repeat.per_class],
     }
     words = {"item.split": split_name, "item.variant": variant} if variant else {"key": split_name}
-    known = provenance(params, words, split, is_unseen.tolist(), {seed: r.metrics for seed, r in repeats.items()})
+    measured = {seed: repeat.metrics for seed, repeat in repeats.items()}
+    known = provenance(params, words, split, candidates, is_unseen.tolist(), measured)
     _write_json(metrics, layout.metrics(split_name))
     _write_json(known, layout.provenance(split_name))
     _write_json(details, layout.evaluation(split_name))

@@ -122,7 +122,7 @@ def test_whole_chain_repeats_to_the_byte(inside):
     assert checks["note"].str.contains("synthetic").all()
     table = pd.read_csv(inside / "results/demo/tables/table2.csv")
     measured = table[table["source"] == "measured"]
-    assert measured["model"].tolist() == ["SCoPLe"]
+    assert measured[["model", "gate"]].to_numpy().tolist() == [["SCoPLe", "entropy"], ["SCoPLe", "stacking"]]
     assert measured["note"].str.contains("not comparable").all()
     pictures = sorted(path.name for path in (inside / "results/demo/figures").iterdir())
     assert pictures == [f"{SPLIT}_{name}.png" for name in ("attention_1", "confusion", "gates")]

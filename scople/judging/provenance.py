@@ -28,6 +28,7 @@ def provenance(
     params: Params,
     words: Mapping[str, str],
     split: Split,
+    candidates: Sequence[str],
     is_unseen: Sequence[bool],
     repeats: Mapping[int, Mapping[str, float]],
 ) -> dict[str, Any]:
@@ -37,17 +38,20 @@ def provenance(
         params: the whole of params.yaml.
         words: what stands for the templates of the stage's definition, see `digest`.
         split: the classes.
+        candidates: class names that were scored, in the order of the scores' columns.
         is_unseen: of each test sample.
         repeats: seed → metrics of that repeat.
 
     Returns:
-        `test_samples` of seen and unseen classes, `chance` of ZSL in per cent, `repeats`, `torch`, `arithmetic`, and
-        `made_from`, see `digest`. No time, machine or commit: the same code and settings give the same document.
+        `test_samples` of seen and unseen classes, `chance` of ZSL in per cent, `texts` (a digest of the candidates),
+        `repeats`, `torch`, `arithmetic`, and `made_from`, see `digest`. No time, machine or commit: the same code and
+        settings give the same document.
     """
     unseen = int(sum(is_unseen))
     return {
         "test_samples": {"seen": len(is_unseen) - unseen, "unseen": unseen},
         "chance": round(100 / len(split.unseen), 4),
+        "texts": fingerprint(list(candidates), {}),
         "repeats": {
             str(seed): {name: round(value, 4) for name, value in found.items()} for seed, found in repeats.items()
         },

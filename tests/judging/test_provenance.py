@@ -1,11 +1,11 @@
 """What lies beside a metrics file names what made it: other code, settings or inputs give another digest."""
 
-import dataclasses
 import shutil
 
 import pytest
 
 from scople.base.params import load_params
+from scople.data.splits import Split
 from scople.judging import provenance
 
 
@@ -90,12 +90,14 @@ def test_an_ablation_has_a_digest_of_its_variant(place):
 
 def test_repeats_and_counts_are_told(place):
     params = load_params(place / "params.yaml")
-    split = dataclasses.make_dataclass("Split", ["unseen"])((3, 7, 11))
-    provide = (
-        provenance.provenance.__wrapped__ if hasattr(provenance.provenance, "__wrapped__") else provenance.provenance
-    )
-    known = provide(params, {"key": "ntu60_55_5"}, split, [True, False, True, True, False], {5: {"zsl": 100 / 3}})
+    split = Split("toy", seen=(0, 1), unseen=(3, 7, 11), pseudo_unseen=())
+    is_unseen, repeats = [True, False, True, True, False], {5: {"zsl": 100 / 3}}
+    names = ["bow", "clap", "hop", "kick", "wave"]
+    known = provenance.provenance(params, {"key": "ntu60_55_5"}, split, names, is_unseen, repeats)
     assert known["test_samples"] == {"seen": 2, "unseen": 3}
     assert known["chance"] == 33.3333
     assert known["repeats"] == {"5": {"zsl": 33.3333}}
     assert len(known["made_from"]) == 32
+    swapped = ["clap", "bow", *names[2:]]
+    other = provenance.provenance(params, {"key": "ntu60_55_5"}, split, swapped, is_unseen, repeats)
+    assert {name for name in known if known[name] != other[name]} == {"texts"}
