@@ -18,7 +18,7 @@ from scople.judging.attention import attention_by_class, attention_table
 from scople.judging.certainty import over_seeds
 from scople.judging.gates import apply_gate
 from scople.judging.judge import judge
-from scople.judging.provenance import provenance
+from scople.judging.provenance import provenance, untrained_loss
 from scople.model.training import score
 from scople.pipeline.assembly import build_model, build_tower
 from scople.pipeline.layout import Layout, load_featured_problem
@@ -31,11 +31,13 @@ def main(params: Params, split_name: str, variant: str = "") -> str:
     split, classes = load_featured_problem(params, split_name)
     tower, candidates = build_tower(params.scale), names_of(classes, [*split.seen, *split.unseen])
     running = {"batch_size": params.scale.evaluate.batch_size, "device": device(params)}
-    tests, models, scored, calibrated, predicted = {}, {}, {}, {}, {}
+    tests, models, scored, calibrated, predicted, untrained = {}, {}, {}, {}, {}, []
     for seed in params.seeds:
         test = load_features(TestFeatures, layout.features(split_name, "test", params.backbone_of(seed)))
         tests[seed] = test
         models[seed] = build_model(method, tower, test.features.shape[2], params.repeat_seed(seed))
+        sizes = test.features.shape[1:]
+        untrained.append(untrained_loss(models[seed], candidates, sizes, params.repeat_seed(seed), **running))
         models[seed].load_state_dict(load_file(layout.model(split_name, seed)))
         scores = score(models[seed], test.features, candidates, **running)
         scored[seed] = np.split(scores, [len(split.seen)], axis=1)
@@ -74,7 +76,7 @@ def main(params: Params, split_name: str, variant: str = "") -> str:
     }
     words = {"item.split": split_name, "item.variant": variant} if variant else {"key": split_name}
     measured = {seed: repeat.metrics for seed, repeat in repeats.items()}
-    known = provenance(params, words, split, candidates, is_unseen.tolist(), measured)
+    known = provenance(params, words, split, candidates, is_unseen.tolist(), float(np.mean(untrained)), measured)
     _write_json(metrics, layout.metrics(split_name))
     _write_json(known, layout.provenance(split_name))
     _write_json(details, layout.evaluation(split_name))

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from scople.base.arithmetic import machine
 from scople.base.errors import ScopleError
 from scople.base.files import whole
 from scople.base.params import Params
 from scople.judging.certainty import over_seeds
-from scople.judging.provenance import machine
 from scople.pipeline.layout import DATASETS, FIGURE3, Layout
 from scople.pipeline.running import device, run
 from scople.reports.tables import figure3_means, flat_table, paper_table, scatter_table, summary
@@ -60,7 +60,9 @@ def main(params: Params, pipeline: str) -> str:
         with whole(layout.metrics("summary")) as path:
             path.write_text(json.dumps(summary(_groups(layouts[pipeline], splits), measured), indent=2) + "\n")
         with whole(layout.machine) as path:
-            path.write_text(json.dumps(machine(params, device(params)), indent=2) + "\n")
+            path.write_text(
+                json.dumps(machine(params.machine.arithmetic, params.machine.threads, device(params)), indent=2) + "\n"
+            )
     else:
         points = pd.concat(pd.read_csv(layout.figure3(split, setting)) for setting in FIGURE3 for split in splits)
         tables["figure3"] = points.assign(note=note)

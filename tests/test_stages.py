@@ -36,7 +36,11 @@ FIRST = "ntu60_55_5"
 @pytest.fixture(scope="module")
 def workplace(root, tmp_path_factory):
     """A folder like the repository's root, with one small data set of its own, described by files alone."""
-    place = tmp_path_factory.mktemp("workplace")
+    return make_workplace(root, tmp_path_factory.mktemp("workplace"))
+
+
+def make_workplace(root, place, training_samples=4):
+    """Fill an empty folder with it."""
     shutil.copytree(root / "datasets" / "paper_tables", place / "datasets" / "paper_tables")
     everything = {entry.name: entry for entry in load_classes(root / "datasets/classes/ntu60.csv")}
     chosen = [everything[name] for name in CLASSES]
@@ -48,7 +52,7 @@ def workplace(root, tmp_path_factory):
         renumbered,
         programs,
         train_subjects=[1, 2, 4, 5],
-        training_samples=4,
+        training_samples=training_samples,
         test_samples=3,
         frames=(16, 24),
         seed=1,

@@ -14,7 +14,10 @@ import platform
 import sys
 import warnings
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import torch
 
 Arithmetic = Literal["portable", "native"]
 
@@ -27,6 +30,9 @@ PORTABLE = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",  # NumPy's exp, log, sin
 }
 """Environment variable → what a library is told by it."""
+
+PORTABLE_DEVICE = "any x86-64 CPU with AVX2"
+"""What computed portable results."""
 
 MARK = "SCOPLE_ARITHMETIC"
 """Says to a process started by this one which arithmetic the variables of `PORTABLE` are there for."""
@@ -73,6 +79,35 @@ def settle(arithmetic: Arithmetic, threads: int) -> None:
         _products_by_numpy()
 
 
+def machine(arithmetic: Arithmetic, threads: int, device: "torch.device") -> dict[str, str]:
+    """What decides the rounding of results.
+
+    Args:
+        arithmetic: as `prepare` was told.
+        threads: as `settle` was told.
+        device: where the results are computed.
+
+    Returns:
+        `device` (PORTABLE, or the device's name), `arithmetic`, `torch` (its release) and `threads`.
+    """
+    import torch
+
+    if device.type == "cuda":
+        computed_by = torch.cuda.get_device_name(device)
+    elif arithmetic == "portable" and not why_not():
+        computed_by = PORTABLE_DEVICE
+    else:
+        computed_by = f"{_cpu_says('model name') or platform.processor()}, {torch.backends.cpu.get_cpu_capability()}"
+    return {"device": computed_by, "arithmetic": arithmetic, "torch": torch_release(), "threads": str(threads)}
+
+
+def torch_release() -> str:
+    """Torch's release, without the name of a build."""
+    import torch
+
+    return torch.__version__.partition("+")[0]
+
+
 def why_not() -> str:
     """Why this CPU can not give the portable bytes; empty where it can."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
@@ -84,11 +119,14 @@ def why_not() -> str:
 
 def _instruction_sets() -> set[str]:
     """What the CPU says that it has, as far as the system tells; all that is needed where it tells nothing."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return NEEDED
-    return next((set(line.split(":")[1].split()) for line in lines if line.startswith("flags")), NEEDED)
+    return set(_cpu_says("flags").split()) or NEEDED
+
+
+def _cpu_says(name: str) -> str:
+    """What the system tells of the first CPU under a name; empty where it tells nothing."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
 _REPLACED: list = []

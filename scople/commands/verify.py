@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from scople.base.arithmetic import PORTABLE_DEVICE, machine
 from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.judging.certainty import Mean, paired_difference
-from scople.judging.provenance import PORTABLE, machine
 from scople.pipeline.layout import Layout
 from scople.pipeline.running import device, run
 
@@ -25,6 +25,9 @@ ERRORS = 4.0
 
 EXACT = ("test_samples", "chance", "texts")
 """What lies beside a metrics file and depends on no rounding."""
+
+UNTRAINED = 0.002
+"""By how many nats `untrained_loss` may differ: a hundred times what other rounding does before any training."""
 
 
 def main(params: Params, verb: str) -> str:
@@ -59,11 +62,14 @@ def check(params: Params) -> str:
     Raises:
         ScopleError: bytes differ where they have to be the same, or a mean by more than its standard error explains.
     """
-    here, there = machine(params, device(params)), json.loads(_committed(Layout(params.profile).machine))
+    here, there = (
+        machine(params.machine.arithmetic, params.machine.threads, device(params)),
+        json.loads(_committed(Layout(params.profile).machine)),
+    )
     changed = [line[3:] for line in call("git", "status", "--porcelain", "--", *TRACKED).splitlines()]
     if not changed:
         return f"compared bytes: {', '.join(TRACKED)} are identical to the last commit"
-    if here == there and here["device"] == PORTABLE:
+    if here == there and here["device"] == PORTABLE_DEVICE:
         raise ScopleError(
             f"{len(changed)} files differ from the last commit although both were computed in portable arithmetic, "
             f"{changed[0]} first: see `git diff` and commit what the code now gives, or mend what is not deterministic."
@@ -78,6 +84,12 @@ def check(params: Params) -> str:
             raise ScopleError(
                 f"'{name}' of split {split} is {now[name]} and was {then.get(name)}, though no rounding can change it: "
                 "see `git diff`."
+            )
+        was, became = then["untrained_loss"], now["untrained_loss"]
+        if not abs(became - was) <= UNTRAINED:
+            raise ScopleError(
+                f"the loss of split {split} before training is {became} and was {was}, more than the {UNTRAINED} nats "
+                "that rounding explains: see `git diff`."
             )
     said = []
     for name, found in differences(params).items():

@@ -1,6 +1,5 @@
-"""What a reader needs to trust results: what they were made from and computed by, on how much, all repeats' values."""
+"""What a reader needs to trust a metrics file: what it was made from, on how many samples, every repeat's values."""
 
-import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -8,20 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 import yaml
 
-from scople.base.arithmetic import why_not
+from scople.base.arithmetic import torch_release
 from scople.base.checkpoints import fingerprint
 from scople.base.params import Params
+from scople.base.seeding import torch_generator
 from scople.data.splits import Split
+from scople.model.scople import SCoPLe
+from scople.model.training import score
 
 CODE = Path(__file__).parents[2]
-
-PORTABLE = "any x86-64 CPU with AVX2"
-"""The device of portable results."""
-
-TORCH = torch.__version__.partition("+")[0]
-"""torch's release; what follows the plus sign names a build."""
 
 
 def provenance(
@@ -30,6 +27,7 @@ def provenance(
     split: Split,
     candidates: Sequence[str],
     is_unseen: Sequence[bool],
+    untrained: float,
     repeats: Mapping[int, Mapping[str, float]],
 ) -> dict[str, Any]:
     """The document that lies beside a flat metrics file.
@@ -40,49 +38,46 @@ def provenance(
         split: the classes.
         candidates: class names that were scored, in the order of the scores' columns.
         is_unseen: of each test sample.
+        untrained: see `untrained_loss`.
         repeats: seed → metrics of that repeat.
 
     Returns:
         `test_samples` of seen and unseen classes, `chance` of ZSL in per cent, `texts` (a digest of the candidates),
-        `repeats`, `torch`, `arithmetic`, and `made_from`, see `digest`. No time, machine or commit: the same code and
-        settings give the same document.
+        `untrained_loss`, `repeats`, `torch`, `arithmetic`, and `made_from`, see `digest`. No time, machine or commit:
+        the same code and settings give the same document.
     """
     unseen = int(sum(is_unseen))
     return {
         "test_samples": {"seen": len(is_unseen) - unseen, "unseen": unseen},
         "chance": round(100 / len(split.unseen), 4),
         "texts": fingerprint(list(candidates), {}),
+        "untrained_loss": round(untrained, 4),
         "repeats": {
             str(seed): {name: round(value, 4) for name, value in found.items()} for seed, found in repeats.items()
         },
-        "torch": TORCH,
+        "torch": torch_release(),
         "arithmetic": params.machine.arithmetic,
         "made_from": digest(params, words),
     }
 
 
-def machine(params: Params, where: torch.device) -> dict[str, str]:
-    """What decides the rounding of floating-point numbers: device, arithmetic, torch's release and threads.
+def untrained_loss(model: SCoPLe, candidates: Sequence[str], sizes: Sequence[int], seed: int, **running: Any) -> float:
+    """Cross-entropy in nats of a model before its training, on a normally distributed sample for each candidate.
+
+    It depends on code, settings and texts, and on rounding in its last digits only: a training would multiply these.
+    So a model that is not built or read as it should be is seen on any machine.
 
     Args:
-        params: the whole of params.yaml.
-        where: the device that computes.
+        model: as it was built.
+        candidates: class names.
+        sizes: of one sample's features.
+        seed: root seed of the samples.
+        **running: as `scople.model.training.score` takes it.
     """
-    kind = params.machine.arithmetic
-    if where.type == "cuda":
-        computed_by = torch.cuda.get_device_name(where)
-    elif kind == "portable" and not why_not():
-        computed_by = PORTABLE
-    else:
-        computed_by = f"{_cpu()}, {torch.backends.cpu.get_cpu_capability()}"
-    return {"device": computed_by, "arithmetic": kind, "torch": TORCH, "threads": str(params.machine.threads)}
-
-
-def _cpu() -> str:
-    """The CPU's name."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    shape = (len(candidates), *sizes)
+    features = torch.randn(shape, generator=torch_generator(seed, "untrained loss")).numpy()
+    scores = torch.from_numpy(score(model, features, candidates, **running)).double()
+    return F.cross_entropy(scores, torch.arange(len(candidates))).item()
 
 
 def digest(params: Params, words: Mapping[str, str]) -> str:

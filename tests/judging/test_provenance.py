@@ -93,11 +93,11 @@ def test_repeats_and_counts_are_told(place):
     split = Split("toy", seen=(0, 1), unseen=(3, 7, 11), pseudo_unseen=())
     is_unseen, repeats = [True, False, True, True, False], {5: {"zsl": 100 / 3}}
     names = ["bow", "clap", "hop", "kick", "wave"]
-    known = provenance.provenance(params, {"key": "ntu60_55_5"}, split, names, is_unseen, repeats)
+    known = provenance.provenance(params, {"key": "ntu60_55_5"}, split, names, is_unseen, 1.61, repeats)
     assert known["test_samples"] == {"seen": 2, "unseen": 3}
     assert known["chance"] == 33.3333
     assert known["repeats"] == {"5": {"zsl": 33.3333}}
     assert len(known["made_from"]) == 32
     swapped = ["clap", "bow", *names[2:]]
-    other = provenance.provenance(params, {"key": "ntu60_55_5"}, split, swapped, is_unseen, repeats)
+    other = provenance.provenance(params, {"key": "ntu60_55_5"}, split, swapped, is_unseen, 1.61, repeats)
     assert {name for name in known if known[name] != other[name]} == {"texts"}
