@@ -13,52 +13,27 @@ from scople.data.class_names import load_classes, load_dataset_classes
 from scople.data.splits import load_split
 from scople.formats.datasets import DataSet
 
-JUNK = [
-    "",
-    "0",
-    "-1",
-    "010",
-    "1e30",
-    "1.0e+400",
-    ".nan",
-    "-.inf",
-    "0x_",
-    "0b_",
-    "1_0",
-    "1:30",
-    "2024-02-30",
-    "yes",
-    "~",
-]
-JUNK += ["!!int foo", "!!float x", "!!bool x", "!!timestamp x", "!!python/name:os.system", "!", "&a", "*a", "&a [*a]"]
+JUNK = "0 -1 -0 010 1e30 1.0e+400 .nan -.inf 0x_ 0b_ 1_0 1:30 2024-02-30 yes ~ 1000000000 a,b,c,d ../../x".split(" ")
+JUNK += "!!bool$x !!float$x !!int$foo !!timestamp$x !!python/name:os.system ! &a *a &a$[*a] <<:$*a".replace(
+    "$", " "
+).split()
 JUNK += [
-    "9" * 5000,
-    "x" * 5000,
-    "[" * 500,
-    "{" * 500,
-    "- " * 500,
-    '"',
-    "'",
     r'"\U00110000"',
     r'"\0"',
     r'"\uD800"',
-    "\t",
-]
-JUNK += [
-    "{a: 1, a: 2}",
-    "[1, [2], {3: 4}]",
-    "? [a]",
-    "<<: {a: 1}",
+    "'",
+    '"',
+    "#",
+    "|",
+    ">",
     "---",
     "...",
     "%YAML 9.9",
-    "# ",
-    "|",
-    ">",
-    "\x00",
-    "\x1b[2J",
+    "? [a]",
+    "/dev/null",
 ]
-JUNK += ["../../x", "/dev/null", "1000000000", "-0", "a,b,c,d", "\u2028", "\u0663", "\U0001f600", "yes: 1\nfoo: 2"]
+JUNK += [9 * "{a: 1, a: 2}", "[1, [2], {3: 4}]", "yes: 1\nfoo: 2", "", "\t", "\x00", "\x1b[2J", "\u2028", "\u0663"]
+JUNK += ["9" * 5000, "x" * 5000, "[" * 500, "{" * 500, "- " * 500]
 
 
 def damaged(text, generator):
@@ -68,9 +43,9 @@ def damaged(text, generator):
         line = generator.randrange(len(lines))
         kind = generator.choice(["value", "value", "key", "insert", "span", "double", "drop", "move", "cut"])
         if kind == "value":
-            lines[line] = re.sub(r"(: |,|- ).*$", lambda found: found[1] + junk, lines[line], count=1)
+            lines[line] = re.sub(r"(: |,|- ).*$", lambda found, junk=junk: found[1] + junk, lines[line], count=1)
         elif kind == "key":
-            lines[line] = re.sub(r"[\w]+", lambda _: junk, lines[line], count=1)
+            lines[line] = re.sub(r"\w+", lambda _, junk=junk: junk, lines[line], count=1)
         elif kind == "double":
             lines.insert(generator.randrange(len(lines)), lines[line])
         elif kind == "drop":

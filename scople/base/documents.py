@@ -67,7 +67,7 @@ def read_text(path: str | Path) -> str:
         raise ScopleError(f"{path} cannot be read as text (byte {error.start} is not UTF-8): restore it.") from error
     except (OSError, ValueError) as error:  # a ValueError: the path holds a null character
         reason = getattr(error, "strerror", None) or error
-        raise ScopleError(f"{quoted(str(path), 150)} cannot be read ({reason}): restore it.") from error
+        raise ScopleError(f"{listed([path], 150)} cannot be read ({reason}): restore it.") from error
     if len(text) > LARGEST:
         raise ScopleError(f"{path} has more than {LARGEST:,} characters: restore it.")
     return text
