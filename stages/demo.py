@@ -1,7 +1,6 @@
 """Synthetic recordings for `profile: demo`, as the data sets are distributed: two NTU zips and a PKU-MMD folder."""
 
-import yaml
-
+from scople.base.documents import read_document
 from scople.base.params import Params
 from scople.data.class_names import load_dataset_classes
 from scople.demo import load_programs, write_ntu_archives, write_pku
@@ -13,7 +12,7 @@ def main(params: Params) -> str:
     """Write the archives that the parsers will read."""
     layout = Layout("demo")
     programs = load_programs(DATASETS / "demo" / "programs.yaml")
-    ntu = yaml.safe_load((DATASETS / "ntu120.yaml").read_text(encoding="utf-8"))
+    ntu = read_document(DATASETS / "ntu120.yaml")
     size = {
         "training_samples": params.demo.training_samples,
         "test_samples": params.demo.test_samples,

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 
 import pandas as pd
-import yaml
 from matplotlib.figure import Figure
 
+from scople.base.documents import read_document
 from scople.base.params import Params
 from scople.pipeline.layout import DATASETS, Layout
 from scople.pipeline.running import run
@@ -16,7 +16,7 @@ from scople.reports.figures import attention_pages, confusion_matrix, save, seen
 def main(params: Params) -> str:
     """Draw confusion and gates of every split, and attention of those that the paper's tables do not average."""
     layout = Layout.of(params)
-    columns = yaml.safe_load((DATASETS / "paper_tables" / "layout.yaml").read_text(encoding="utf-8"))["main"]
+    columns = read_document(DATASETS / "paper_tables" / "layout.yaml")["main"]
     columns = [column["splits"] for table in columns.values() for column in table["columns"].values()]
     averaged = {split for splits in columns if len(splits) > 1 for split in splits}
     count = 0

@@ -11,7 +11,7 @@ def main(params: Params, dataset: str) -> str:
     layout = Layout(params.profile)
     summary = parse(
         DataSet.load(DATASETS / f"{dataset}.yaml"),
-        layout.raw(params.datasets[dataset].raw),
+        layout.raw(params.raw_folder_of(dataset)),
         layout.corpus(dataset),
         jobs=params.machine.jobs,
         max_broken=params.method.max_broken,

@@ -1,4 +1,4 @@
-"""Everything a run needs, checked before any work: the raw archives and the text encoder's weights."""
+"""Everything a run needs, checked before any work: raw archives, splits, text weights, the length of class names."""
 
 import json
 
@@ -22,9 +22,12 @@ def main(params: Params) -> str:
                     f"{path} is missing: put {path.name} of {name} there as distributed, or take {name} and its "
                     "splits out of params.yaml."
                 )
+    tower = load_tower(params.scale.text_encoder, params.scale.text_weights)
+    phrases = {params.settings(variant).phrase for variant in params.variants}
     for split in params.splits:
-        load_problem(params, split)
-    load_tower(params.scale.text_encoder, params.scale.text_weights)
+        _, classes = load_problem(params, split)
+        # Every name of the data set, unseen ones as well: one that is too long must not wait for the evaluation.
+        tower.tokenize([f"{phrase} {entry.name}" for phrase in phrases for entry in classes])
     # What is found must not decide what is re-run; each stage has its own dependencies.
     with whole(layout.preflight) as path:
         path.write_text(json.dumps({"profile": params.profile, "ready": True}) + "\n")

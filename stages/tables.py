@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from scople.base.arithmetic import machine
+from scople.base.documents import read_document
 from scople.base.errors import ScopleError
 from scople.base.files import whole
 from scople.base.params import Params
@@ -23,7 +23,7 @@ SYNTHETIC = "measured on synthetic recordings; not comparable with the paper's n
 
 def main(params: Params, pipeline: str) -> str:
     """Gather what a pipeline, main or ablations, measured and write its tables."""
-    layouts = yaml.safe_load((DATASETS / "paper_tables" / "layout.yaml").read_text(encoding="utf-8"))
+    layouts = read_document(DATASETS / "paper_tables" / "layout.yaml")
     if pipeline not in layouts:
         raise ScopleError(f"pipeline '{pipeline}' has no tables; known are {', '.join(layouts)}: choose one of them.")
     note = SYNTHETIC if params.profile == "demo" else ""

@@ -138,7 +138,16 @@ def settings_read(root, module):
             read.add("seed")
         elif rest[0] in ("backbone_seeds", "backbone_of"):
             read |= {"seed", "repeat", "backbones"}
-        elif rest[0] not in ("machine", "settings", "changed", "dataset_of", "datasets", "splits", "variants"):
+        elif rest[0] not in (
+            "machine",
+            "settings",
+            "changed",
+            "dataset_of",
+            "raw_folder_of",
+            "datasets",
+            "splits",
+            "variants",
+        ):
             read.add(rest[0])
     return read - {"yaml"}
 

@@ -311,6 +311,21 @@ def test_bad_params_stop_a_stage(inside):
     assert_one_sentence(call(inside, "stages.parse", "tiny"), "layer_dept", "not known")
 
 
+def test_a_wrong_folder_and_an_unknown_data_set_are_said(inside, tmp_path):
+    assert_one_sentence(call(inside, "stages.parse", "msr"), "data set 'msr'", "known are tiny")
+    (inside / "params.yaml").unlink()
+    assert_one_sentence(call(inside, "stages.parse", "tiny"), "this is not the project's folder")
+
+
+@pytest.mark.slow
+def test_a_long_class_name_stops_the_preflight(inside):
+    change(inside, "datasets/classes/tiny.csv", f"3,{CLASSES[2]},", f"3,{600 * 'a '},")
+    done = call(inside, "stages.preflight")
+    assert_one_sentence(done, "class text 'A skeleton video for the action of a a", "reads at most 512", "shorten")
+    assert len(done.stderr) <= 300
+    assert not (inside / "work").exists()
+
+
 def test_overlapping_split_stops_the_preflight(inside):
     (inside / f"datasets/splits/{SPLIT}.yaml").write_text("unseen: [3, 7]\nseen: [1, 2, 3, 4, 5]\n")
     assert_one_sentence(call(inside, "stages.preflight"), "class 3", "both seen and unseen")

@@ -1,7 +1,11 @@
-"""`params.yaml` as typed, checked values. An unknown key, a missing key or a value out of range is an error."""
+"""`params.yaml` as typed, checked values. An unknown key, a missing key or a value out of range is an error.
+
+Plain dataclasses and few checks: a validation library would make neither the sentences better nor this shorter.
+"""
 
 import dataclasses
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -9,30 +13,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from scople.base.documents import listed, quoted, read_document
 from scople.base.errors import ScopleError
 from scople.base.seeding import derive
 
 TEXT_LAYERS = {"minilm": 6, "clip": 12}
 """Layers of each text encoder, so that a `layer_depth` beyond them is refused before any work."""
 
+NAME = re.compile(r"[^\W_][\w.+-]{0,59}")
+"""Names of data sets, splits, variants and profiles: folders and files are called so."""
+
 SHARED_BY_VARIANTS = {"body_choice", "position_gradient", "max_broken"}
 """Settings that act before the stages which know of variants."""
 
 
-def at_least(bound: int | float) -> Any:
-    """A number that must not be smaller than `bound`."""
-    return field(metadata={"at_least": bound})
-
-
-def above(bound: int | float) -> Any:
-    """A number that must be greater than `bound`."""
-    return field(metadata={"above": bound})
+def above(low: int | float, high: int | float) -> Any:
+    """A number in (low, high]."""
+    return field(metadata={"above": low, "at_most": high})
 
 
 def between(low: int | float, high: int | float) -> Any:
-    """A number in [low, high]."""
+    """A number in [low, high]. An upper bound is generous: it stops what no machine can do before any work."""
     return field(metadata={"at_least": low, "at_most": high})
 
 
@@ -49,25 +50,25 @@ class Method:
     position_gradient: str = one_of("sign", "true")
     phrase: str
     text_prompting: str = one_of("dual", "layers", "context", "none")
-    prefix_length: int = at_least(0)
-    layer_depth: int = at_least(0)
+    prefix_length: int = between(0, 1000)
+    layer_depth: int = between(0, 1000)
     layer_prompts: str = one_of("after_first", "every")
     prefix_streams: str = one_of("both", "prompted")
     prompted_residual: str = one_of("aggregated", "decorated")
-    alpha: float
-    prompt_std: float = at_least(0)
-    joint_prompt_std: float = at_least(0)
-    joint_prompts: int = at_least(0)
+    alpha: float = between(-1000, 1000)
+    prompt_std: float = between(0, 1000)
+    joint_prompt_std: float = between(0, 1000)
+    joint_prompts: int = between(0, 1000)
     sampler: bool
-    sampler_width: int = at_least(1)
-    representation_width: int = at_least(1)
+    sampler_width: int = between(1, 10_000)
+    representation_width: int = between(1, 10_000)
     sampler_query: str = one_of("raw", "unit")
     sampler_bias: bool
     token_norm: bool
-    projection_hidden: int = at_least(1)
+    projection_hidden: int = between(1, 10_000)
     training_query: str = one_of("candidate", "own")
     similarity: str = one_of("cosine", "dot")
-    temperature: float = at_least(0.01)
+    temperature: float = between(0.01, 1000)
     learn_temperature: bool
     text_weight: float = between(0, 1)
     gate: str = one_of("entropy", "stacking", "none")
@@ -79,10 +80,10 @@ class Method:
 class Pretrain:
     """Scale of the backbone's pre-training."""
 
-    width: int = at_least(1)
-    epochs: int = at_least(1)
-    batch_size: int = at_least(2)
-    learning_rate: float = above(0)
+    width: int = between(1, 1024)
+    epochs: int = between(1, 100_000)
+    batch_size: int = between(2, 100_000)
+    learning_rate: float = above(0, 10)
     milestones: list[int]
 
 
@@ -90,16 +91,16 @@ class Pretrain:
 class Batches:
     """Scale of a stage that only runs a model."""
 
-    batch_size: int = at_least(1)
+    batch_size: int = between(1, 100_000)
 
 
 @dataclass(frozen=True)
 class Train:
     """Scale of SCoPLe's training."""
 
-    epochs: int = at_least(1)
-    batch_size: int = at_least(2)
-    learning_rate: float = above(0)
+    epochs: int = between(1, 100_000)
+    batch_size: int = between(2, 100_000)
+    learning_rate: float = above(0, 10)
     autocast: str = one_of("none", "bfloat16")
 
 
@@ -109,7 +110,7 @@ class Profile:
 
     text_encoder: str = one_of("minilm", "clip")
     text_weights: str
-    frames: int = field(metadata={"at_least": 4, "multiple_of": 4})
+    frames: int = field(metadata={"at_least": 4, "at_most": 10_000, "multiple_of": 4})
     pretrain: Pretrain
     features: Batches
     train: Train
@@ -120,10 +121,10 @@ class Profile:
 class Demo:
     """Size of the synthetic recordings."""
 
-    training_samples: int = at_least(2)
-    test_samples: int = at_least(1)
-    shortest: int = at_least(16)
-    longest: int = at_least(16)
+    training_samples: int = between(2, 10_000)
+    test_samples: int = between(1, 10_000)
+    shortest: int = between(16, 10_000)
+    longest: int = between(16, 10_000)
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,11 @@ class Machine:
     """What decides speed, not results."""
 
     arithmetic: str = one_of("portable", "native")
-    jobs: int = at_least(0)
-    threads: int = at_least(1)
+    jobs: int = between(0, 1024)
+    threads: int = between(1, 1024)
     device: str = one_of("auto", "cpu", "cuda")
-    workers: int = at_least(0)
-    processes: int = at_least(1)
+    workers: int = between(0, 1024)
+    processes: int = between(1, 1024)
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class Params:
 
     profile: str
     variant: str
-    seed: int = at_least(0)
+    seed: int = between(0, 10**18)
     seeds: list[int]
     repeat: str = one_of("training", "everything")
     backbones: Backbones
@@ -192,10 +193,10 @@ class Params:
         name = variant or self.variant
         if name not in self.variants:
             raise ScopleError(
-                f"variant '{name}' is not in params.yaml; known are {', '.join(self.variants)}: "
+                f"variant {quoted(name)} is not in params.yaml; known are {listed(self.variants)}: "
                 "add it there or correct the name."
             )
-        return self.changed(self.variants[name], f"variant '{name}'")
+        return self.changed(self.variants[name], f"variant {quoted(name)}")
 
     def changed(self, changes: dict[str, Any], what: str) -> Method:
         """The method's settings with a few others put over them; `what` names these in an error.
@@ -233,8 +234,10 @@ class Params:
             ScopleError: no such repeat.
         """
         if str(number) not in map(str, self.seeds):
-            known = ", ".join(map(str, self.seeds))
-            raise ScopleError(f"seed {number} is not one of seeds ({known}) in params.yaml: add it or correct it.")
+            raise ScopleError(
+                f"seed {listed([number])} is not one of seeds ({listed(self.seeds)}) in params.yaml: "
+                "add it or correct it."
+            )
         return derive(self.seed, "repeat", str(number))
 
     def dataset_of(self, split: str) -> str:
@@ -243,12 +246,24 @@ class Params:
         Raises:
             ScopleError: no such split.
         """
-        if split not in self.splits:
-            raise ScopleError(
-                f"split '{split}' is not in params.yaml; known are {', '.join(self.splits)}: "
-                "add it there or correct the name."
-            )
-        return self.splits[split].dataset
+        return _entry(self.splits, "split", split).dataset
+
+    def raw_folder_of(self, dataset: str) -> str:
+        """Folder of a data set's archives below data/raw/<profile>/.
+
+        Raises:
+            ScopleError: no such data set.
+        """
+        return _entry(self.datasets, "data set", dataset).raw
+
+
+def _entry(entries: dict[str, Any], what: str, name: str) -> Any:
+    if name not in entries:
+        raise ScopleError(
+            f"{what} {quoted(name)} is not in params.yaml; known are {listed(entries)}: "
+            "add it there or correct the name."
+        )
+    return entries[name]
 
 
 def load_params(path: str | Path = "params.yaml") -> Params:
@@ -257,10 +272,9 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     Raises:
         ScopleError: an unreadable file, an unknown or missing key, a value of the wrong kind or out of range.
     """
-    try:
-        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ScopleError(f"{path} can not be read as YAML ({' '.join(str(error).split())}): restore it.") from error
+    if not Path(path).exists():
+        raise ScopleError(f"this is not the project's folder, it has no {path}: run it where {path} lies.")
+    document = read_document(path)
     if not isinstance(document, dict):
         raise ScopleError(f"{path} holds no mapping of settings: restore it.")
     settings = {f.name for f in dataclasses.fields(Method)}
@@ -268,7 +282,7 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     rest = {key: value for key, value in document.items() if key not in settings}
     known = {f.name for f in dataclasses.fields(Params)} - {"method"}
     if strange := sorted(set(rest) - known):  # first of all: a misspelt key is a missing one as well
-        raise ScopleError(f"key '{strange[0]}' of {path} is not known: remove it or correct its name.")
+        raise ScopleError(f"key {quoted(strange[0])} of {path} is not known: remove it or correct its name.")
     params = _build(Params, rest | {"method": _build(Method, method, str(path))}, str(path))
     _check_names(params, path)
     return params
@@ -277,24 +291,26 @@ def load_params(path: str | Path = "params.yaml") -> Params:
 def _check_names(params: Params, path: str | Path) -> None:
     if params.profile not in params.profiles:
         raise ScopleError(
-            f"profile '{params.profile}' in {path} is not one of {', '.join(params.profiles)}: choose one of them."
+            f"profile {quoted(params.profile)} in {path} is not one of {listed(params.profiles)}: choose one of them."
         )
     for split, entry in params.splits.items():
         if entry.dataset not in params.datasets:
             raise ScopleError(
-                f"split '{split}' in {path} names the data set '{entry.dataset}', which is not one of "
-                f"{', '.join(params.datasets)}: add it under datasets or correct the name."
+                f"split '{split}' in {path} names the data set {quoted(entry.dataset)}, which is not one of "
+                f"{listed(params.datasets)}: add it under datasets or correct the name."
             )
     for name in (*params.variants, params.variant):
         params.settings(name)
     lists = {"seeds": params.seeds, "backbones.everything": params.backbones.everything}
     for name, numbers in lists.items():
         if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < 0:
-            raise ScopleError(f"{name} in {path} is {numbers}, but must list one or more different numbers from 0 on.")
+            raise ScopleError(
+                f"{name} in {path} is {quoted(numbers)}, but must list one or more different numbers from 0 on."
+            )
     if len(params.backbones.training) != 1 or params.backbones.training[0] < 0:
         raise ScopleError(
-            f"backbones.training in {path} is {params.backbones.training}, but must list one number from 0 on: one "
-            "backbone serves every repeat."
+            f"backbones.training in {path} is {quoted(params.backbones.training)}, but must list one number "
+            "from 0 on: one backbone serves every repeat."
         )
     if params.repeat == "everything" and (without := set(params.seeds) - set(params.backbones.everything)):
         raise ScopleError(
@@ -317,7 +333,13 @@ def _build(kind: Any, value: Any, where: str) -> Any:
     if kind is Any:
         return value
     if origin is dict and isinstance(value, dict):
-        return {str(key): _build(arguments[1], item, f"{where}: {key}") for key, item in value.items()}
+        for name in value:
+            if not NAME.fullmatch(name):
+                raise ScopleError(
+                    f"{where} has the name {quoted(name)}, but a name has 1 to 60 letters, digits and any of _.+-, a "
+                    "letter or digit first: correct it."
+                )
+        return {name: _build(arguments[1], item, f"{where}: {name}") for name, item in value.items()}
     if origin is list and isinstance(value, list):
         return [_build(arguments[0], item, where) for item in value]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
@@ -326,16 +348,16 @@ def _build(kind: Any, value: Any, where: str) -> Any:
     if plain is not None and isinstance(value, plain) and not (plain is not bool and isinstance(value, bool)):
         return value
     name = getattr(plain, "__name__", str(kind))
-    raise ScopleError(f"{where} is {value!r}, but must be a value of type {name}: correct it.")
+    raise ScopleError(f"{where} is {quoted(value)}, but must be a value of type {name}: correct it.")
 
 
 def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
-        raise ScopleError(f"{where} is {value!r}, but must be a group of settings: correct it.")
+        raise ScopleError(f"{where} is {quoted(value)}, but must be a group of settings: correct it.")
     fields = {f.name: f for f in dataclasses.fields(kind)}
     for key in value:
         if key not in fields:
-            raise ScopleError(f"key '{key}' of {where} is not known: remove it or correct its name.")
+            raise ScopleError(f"key {quoted(key)} of {where} is not known: remove it or correct its name.")
     for key in fields:
         if key not in value:
             raise ScopleError(f"key '{key}' of {where} is missing: add it.")
@@ -348,7 +370,7 @@ def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
 
 def _check_range(value: Any, bounds: Mapping[str, Any], what: str) -> None:
     if "choices" in bounds and value not in bounds["choices"]:
-        raise ScopleError(f"{what} is '{value}', but must be one of {', '.join(bounds['choices'])}: choose one.")
+        raise ScopleError(f"{what} is {quoted(value)}, but must be one of {', '.join(bounds['choices'])}: choose one.")
     if isinstance(value, float) and not math.isfinite(value):
         raise ScopleError(f"{what} is {value}, but must be a finite number: correct it.")
     if "multiple_of" in bounds and value % bounds["multiple_of"]:

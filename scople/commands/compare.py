@@ -4,10 +4,10 @@ import json
 from pathlib import Path, PurePath
 
 import pandas as pd
-import yaml
 from dvc.scm import SCM, SCMError, resolve_rev
 from scmrepo.exceptions import SCMError as GitError
 
+from scople.base.documents import listed, quoted, read_document
 from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.pipeline.layout import DATASETS, Layout
@@ -36,7 +36,9 @@ def main(params: Params, a: str, b: str) -> str:
         pairs = [(variant, variant) for variant in shared]
     pairs = [(one, other) for one, other in pairs if first[one].keys() & second[other].keys()]
     if not pairs:
-        raise ScopleError(f"'{a}' and '{b}' measured no split of a variant in common: run the same splits for both.")
+        raise ScopleError(
+            f"{quoted(a)} and {quoted(b)} measured no split of a variant in common: run the same splits for both."
+        )
     means, printed = _paper()
     comparable = params.profile != "demo"
     same = [one for one, other in pairs if one == other and first[one] == second[other]]
@@ -51,7 +53,7 @@ def main(params: Params, a: str, b: str) -> str:
         print(f"The same in both: {', '.join(same)}.")
     print(f"Per cent; below each metric the largest gain comes first. The paper's row is {OURS}, as printed.")
     if not comparable:
-        print("A and B are of synthetic recordings and can not be compared with the paper's numbers.")
+        print("A and B are of synthetic recordings and cannot be compared with the paper's numbers.")
     return f"{sum(len(first[one].keys() & second[other].keys()) for one, other in pairs)} splits compared"
 
 
@@ -71,15 +73,16 @@ def _measured(params: Params, name: str) -> Metrics:
     else:
         try:
             git = SCM(".")
-            files = git.get_fs(resolve_rev(git, name))
+            # `^{commit}`: of a folder or a file, such as HEAD:README.md, git names an object as well.
+            files = git.get_fs(git.resolve_rev(f"{resolve_rev(git, name)}^{{commit}}"))
         except (SCMError, GitError) as error:
             raise ScopleError(
-                f"'{name}' is neither a variant of params.yaml ({', '.join(params.variants)}) nor a git revision or an "
-                "experiment: correct the name."
+                f"{quoted(name)} is neither a variant of params.yaml ({listed(params.variants)}) nor a git revision or "
+                "an experiment: correct the name."
             ) from error
         texts = {PurePath(path): files.read_text(path) for pattern in patterns for path in files.glob(pattern)}
     if not any(path.stem != "summary" for path in texts):
-        raise ScopleError(f"'{name}' has no {patterns[0]}: run `dvc repro` for it.")
+        raise ScopleError(f"{quoted(name)} has no {patterns[0]}: run `dvc repro` for it.")
     found: Metrics = {}
     for path, text in sorted(texts.items()):
         if path.stem == "summary":  # of all splits
@@ -92,7 +95,7 @@ def _measured(params: Params, name: str) -> Metrics:
 def _paper() -> tuple[dict[str, list[str]], dict[tuple[str, str], float]]:
     """Splits behind each column that averages several, and the paper's numbers by column and metric."""
     folder = DATASETS / "paper_tables"
-    layout = yaml.safe_load((folder / "layout.yaml").read_text(encoding="utf-8"))["main"]
+    layout = read_document(folder / "layout.yaml")["main"]
     means, printed = {}, {}
     for table in ("table2", "table3"):
         rows = pd.read_csv(folder / f"{table}.csv").query("model == @OURS")

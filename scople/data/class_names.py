@@ -1,16 +1,24 @@
 """Class lists: label → action name, as the data set gives it."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
+from scople.base.documents import listed, quoted, read_document, read_text
 from scople.base.errors import ScopleError
 from scople.base.files import whole
 
 COLUMNS = ["id", "label", "two_person"]
+
+ANSWERS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+"""What may stand in `two_person`, in small letters."""
+
+LONGEST = 2000
+"""Characters of a name; how many tokens a text encoder reads, `scople.text.tower` says."""
 
 
 @dataclass(frozen=True)
@@ -32,27 +40,52 @@ def load_classes(path: str | Path) -> list[ClassEntry]:
     """Classes in label order, from a CSV file with the columns id, label, two_person.
 
     Raises:
-        ScopleError: unreadable file, other columns, ids that do not run 1, 2, 3, …, or an empty or repeated name.
+        ScopleError: unreadable file, other columns, no class, ids that do not run 1, 2, 3, …, a name that is empty,
+            too long, repeated or not printable, or another word than `ANSWERS` in `two_person`.
     """
     try:
-        table = pd.read_csv(path, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise ScopleError(f"class list {path} can not be read ({error}): restore it.") from error
-    if list(table.columns) != COLUMNS:
+        columns, *rows = [row for row in csv.reader(StringIO(read_text(path)), strict=True) if row]
+    except (csv.Error, ValueError) as error:
+        if isinstance(error, ScopleError):
+            raise
+        raise ScopleError(f"class list {path} cannot be read as CSV ({listed([error])}): correct it.") from error
+    if columns != COLUMNS:
         raise ScopleError(
-            f"class list {path} has the columns {', '.join(table.columns)}, but must have id, label, two_person: "
-            "correct its first line."
+            f"class list {path} has the columns {listed(columns)}, but must have id, label, two_person: correct its "
+            "first line."
         )
-    if table["id"].tolist() != list(range(1, len(table) + 1)):
-        raise ScopleError(f"the ids of class list {path} must run 1, 2, 3, …: number its lines without a gap.")
-    names = table["label"].astype(str)
-    repeated = names[names.duplicated() | (names.str.strip() == "")]
-    if len(repeated):
-        raise ScopleError(f"class list {path} has '{repeated.iloc[0]}' twice or empty: give each class its own name.")
-    return [
-        ClassEntry(number=int(number), name=name, two_person=bool(pair))
-        for number, name, pair in zip(table["id"], names, table["two_person"], strict=True)
-    ]
+    if not rows:
+        raise ScopleError(f"class list {path} has no class: add a line for each.")
+    classes, numbers = [], {}
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(COLUMNS):
+            raise ScopleError(
+                f"class {number} of class list {path} has {len(row)} fields, but must have 3: correct it."
+            )
+        printed, name, answer = row
+        if not (printed.isdecimal() and printed.isascii() and len(printed) < 10 and int(printed) == number):
+            raise ScopleError(
+                f"class {number} of class list {path} has the id {quoted(printed)}, but the ids must run 1, 2, 3, …: "
+                "number its lines without a gap."
+            )
+        if not name.strip() or len(name) > LONGEST or not name.isprintable():
+            raise ScopleError(
+                f"class {number} of class list {path} has the name {quoted(name)}, but a name has 1 to {LONGEST} "
+                "characters that can be printed: correct it."
+            )
+        if name in numbers:
+            raise ScopleError(
+                f"classes {numbers[name]} and {number} of class list {path} are both called {quoted(name)}: give each "
+                "class its own name."
+            )
+        if answer.strip().lower() not in ANSWERS:
+            raise ScopleError(
+                f"class {number} of class list {path} has {quoted(answer)} under two_person, but must have one of "
+                f"{', '.join(ANSWERS)}: correct it."
+            )
+        numbers[name] = number
+        classes.append(ClassEntry(number, name, ANSWERS[answer.strip().lower()]))
+    return classes
 
 
 def load_dataset_classes(path: str | Path) -> list[ClassEntry]:
@@ -62,10 +95,7 @@ def load_dataset_classes(path: str | Path) -> list[ClassEntry]:
         ScopleError: the file names no class list, or that is not as it should be.
     """
     path = Path(path)
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ScopleError(f"{path} can not be read ({' '.join(str(error).split())}): restore it.") from error
+    document = read_document(path)
     if not isinstance(document, dict) or not isinstance(document.get("classes"), str):
         raise ScopleError(f"{path} names no class list: add a line 'classes: classes/{path.stem}.csv'.")
     return load_classes(path.parent / document["classes"])

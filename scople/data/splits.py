@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import yaml
 from jaxtyping import Bool, Int
 
+from scople.base.documents import quoted, read_document
 from scople.base.errors import ScopleError
 from scople.base.seeding import numpy_generator
 
@@ -69,16 +69,12 @@ def load_split(path: str | Path, classes: int, seed: int) -> Split:
             or too few seen classes to spare the pseudo-unseen ones.
     """
     path = Path(path)
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ScopleError(f"split file {path} can not be read ({reason}): restore it.") from error
+    document = read_document(path)
     if not isinstance(document, dict) or "unseen" not in document:
         raise ScopleError(f"split file {path} lists no unseen classes: add a line 'unseen: [ids]'.")
     for key in document:
         if key not in KEYS:
-            raise ScopleError(f"key '{key}' of split file {path} is not known: use {', '.join(KEYS)}.")
+            raise ScopleError(f"key {quoted(key)} of split file {path} is not known: use {', '.join(KEYS)}.")
 
     unseen = _labels(document["unseen"], "unseen", path, classes)
     everything = [i + 1 for i in range(classes) if i not in unseen]
@@ -109,7 +105,7 @@ def _labels(ids: object, what: str, path: Path, classes: int) -> tuple[int, ...]
         raise ScopleError(f"'{what}' of split file {path} must be a list of class ids: correct it.")
     for number in ids:
         if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= classes:
-            raise ScopleError(f"class {number!r} of split file {path} is not one of 1 to {classes}: correct it.")
+            raise ScopleError(f"class {quoted(number)} of split file {path} is not one of 1 to {classes}: correct it.")
         if ids.count(number) > 1:
             raise ScopleError(f"class {number} of split file {path} is listed twice as {what}: remove one of the two.")
     return tuple(sorted(number - 1 for number in ids))

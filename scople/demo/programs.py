@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 from jaxtyping import Float
 
+from scople.base.documents import quoted, read_document
 from scople.base.errors import ScopleError
 from scople.data.class_names import ClassEntry
 from scople.demo.body import CHANNELS, MAIN, OTHER, Build, Trunk, standing, trunk
@@ -61,10 +61,7 @@ def load_programs(path: Path) -> dict[str, Program]:
         ScopleError: the file is unreadable or of another form, or a step has an unknown key, primitive or person,
             something else where a number should stand, or an end that is not after its start.
     """
-    try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ScopleError(f"the class programs {path} can not be read ({error}): restore the file.") from error
+    written = read_document(path)
     if not isinstance(written, dict):
         raise ScopleError(f"{path} must map class names to steps: write 'name:' and its steps below.")
     return {name: _program(name, steps) for name, steps in written.items()}
@@ -79,29 +76,33 @@ def require_programs(classes: Sequence[ClassEntry], programs: Mapping[str, Progr
 
 def _program(name: str, written: object) -> Program:
     if not isinstance(written, list) or not all(isinstance(step, dict) for step in written):
-        raise ScopleError(f"program {name!r} must be a list of steps: write each as '- {{do: ...}}'.")
+        raise ScopleError(f"program {quoted(name)} must be a list of steps: write each as '- {{do: ...}}'.")
     return tuple(_step(name, step) for step in written)
 
 
 def _step(name: str, written: dict) -> Step:
     keys = {"do": "do", "from": "start", "to": "end", "repeats": "repeats", "size": "size", "who": "who"}
     if unknown := sorted(map(str, set(written) - set(keys))):
-        raise ScopleError(f"program {name!r} has a step with the key {unknown[0]!r}: the keys are {', '.join(keys)}.")
+        raise ScopleError(
+            f"program {quoted(name)} has a step with the key {quoted(unknown[0])}: the keys are {', '.join(keys)}."
+        )
     if "do" not in written:
-        raise ScopleError(f"program {name!r} has a step without 'do': name its primitive there.")
+        raise ScopleError(f"program {quoted(name)} has a step without 'do': name its primitive there.")
     do, who = str(written["do"]), str(written.get("who", "actor"))
     if do not in PRIMITIVES:
         close = difflib.get_close_matches(do, PRIMITIVES, n=1, cutoff=0.0)[0]
-        raise ScopleError(f"program {name!r} uses the unknown primitive {do!r}: the nearest one is {close!r}.")
+        raise ScopleError(
+            f"program {quoted(name)} uses the unknown primitive {quoted(do)}: the nearest one is {close!r}."
+        )
     if who not in PEOPLE:
-        raise ScopleError(f"program {name!r} gives a step to {who!r}: take one of {', '.join(PEOPLE)}.")
+        raise ScopleError(f"program {quoted(name)} gives a step to {quoted(who)}: take one of {', '.join(PEOPLE)}.")
     numbers = {keys[key]: written[key] for key in ("from", "to", "repeats", "size") if key in written}
     for value in numbers.values():
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ScopleError(f"program {name!r} has {value!r} where a number should stand: correct it.")
+            raise ScopleError(f"program {quoted(name)} has {quoted(value)} where a number should stand: correct it.")
     step = Step(do, who=who, **{key: float(value) for key, value in numbers.items()})
     if step.start >= step.end:
-        raise ScopleError(f"program {name!r} has {step.do!r} from {step.start} to {step.end}: it must end later.")
+        raise ScopleError(f"program {quoted(name)} has {step.do!r} from {step.start} to {step.end}: it must end later.")
     return step
 
 

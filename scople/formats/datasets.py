@@ -17,14 +17,14 @@
 Class and missing lists lie beside the yaml file.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-import yaml
-
+from scople.base.documents import quoted, read_document, read_text
 from scople.base.errors import ScopleError
 from scople.base.parallel import ordered_map
 from scople.base.progress import progress
@@ -84,7 +84,7 @@ class DataSet:
             recordings = NtuSkeletons(
                 archives=tuple(entries.several("archives", str)),
                 train_subjects=frozenset(entries.several("train_subjects", int)),
-                missing=frozenset(_read_text(missing).split()) if missing else frozenset(),
+                missing=frozenset(read_text(missing).split()) if missing else frozenset(),
             )
         elif raw_format == "pku-mmd":
             recordings = PkuVideos(
@@ -94,10 +94,10 @@ class DataSet:
                 first_frame=entries.one_of("first_frame", 0, 1),
             )
         else:
-            raise ScopleError(f"format '{raw_format}' in {path} is neither ntu-skeleton nor pku-mmd: correct it.")
+            raise ScopleError(f"format {quoted(raw_format)} in {path} is neither ntu-skeleton nor pku-mmd: correct it.")
         expected = entries.expected() if "expected" in entries.left else None
         if entries.left:
-            raise ScopleError(f"{path} has the unknown key '{next(iter(entries.left))}': take it out.")
+            raise ScopleError(f"{path} has the unknown key {quoted(next(iter(entries.left)))}: take it out.")
         return cls(path.stem, classes, recordings, expected)
 
     @property
@@ -178,10 +178,7 @@ class _Entries:
     """The keys of a yaml file, each to be taken once; `left` holds those that were not."""
 
     def __init__(self, path: Path):
-        try:
-            entries = yaml.safe_load(_read_text(path))
-        except yaml.YAMLError as error:
-            raise ScopleError(f"{path} is not YAML ({' '.join(str(error).split())}): correct it.") from error
+        entries = read_document(path)
         if not isinstance(entries, dict):
             raise ScopleError(f"{path} holds no keys: it needs lines such as 'format: ntu-skeleton'.")
         self.path, self.left = path, entries
@@ -189,14 +186,14 @@ class _Entries:
     def text(self, key: str) -> str:
         value = self._take(key)
         if not isinstance(value, str):
-            raise ScopleError(f"'{key}' in {self.path} is {value!r} and must be a text: correct it.")
+            raise ScopleError(f"'{key}' in {self.path} is {quoted(value)} and must be a text: correct it.")
         return value
 
     def several(self, key: str, kind: type) -> list:
         values = self._take(key)
         if not (isinstance(values, list) and values and all(type(value) is kind for value in values)):
             raise ScopleError(
-                f"'{key}' in {self.path} is {values!r} and must be a list of {kind.__name__}: correct it."
+                f"'{key}' in {self.path} is {quoted(values)} and must be a list of {kind.__name__}: correct it."
             )
         return values
 
@@ -204,7 +201,7 @@ class _Entries:
         value = self._take(key)
         if type(value) is not int or value not in choices:
             allowed = " or ".join(map(str, choices))
-            raise ScopleError(f"'{key}' in {self.path} is {value!r} and must be {allowed}: correct it.")
+            raise ScopleError(f"'{key}' in {self.path} is {quoted(value)} and must be {allowed}: correct it.")
         return value
 
     def expected(self) -> Expected:
@@ -213,10 +210,10 @@ class _Entries:
         if not (
             isinstance(value, dict)
             and "recordings" in value
-            and all(type(number) in kinds.get(key, ()) and number >= 0 for key, number in value.items())
+            and all(type(number) in kinds.get(key, ()) and 0 <= number < math.inf for key, number in value.items())
         ):
             raise ScopleError(
-                f"'expected' in {self.path} is {value!r} and must be numbers such as "
+                f"'expected' in {self.path} is {quoted(value)} and must be numbers such as "
                 "{recordings: 56880, missing: 302, gigabytes: 5.8}: correct it."
             )
         return Expected(**value)
@@ -225,10 +222,3 @@ class _Entries:
         if key not in self.left:
             raise ScopleError(f"{self.path} lacks the key '{key}': add it.")
         return self.left.pop(key)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScopleError(f"{path} can not be read as text ({error}): restore it.") from error

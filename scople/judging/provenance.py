@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-import yaml
 
 from scople.base.arithmetic import torch_release
 from scople.base.checkpoints import fingerprint
+from scople.base.documents import read_document
 from scople.base.params import Params
 from scople.base.seeding import torch_generator
 from scople.data.splits import Split
@@ -90,7 +90,7 @@ def digest(params: Params, words: Mapping[str, str]) -> str:
         words: `key` for the root's stage, `item.split` and `item.variant` for an ablation's.
     """
     name, path = ("ablation_evaluate", "ablations/dvc.yaml") if "item.variant" in words else ("evaluate", "dvc.yaml")
-    stage = yaml.safe_load((CODE / path).read_text(encoding="utf-8"))["stages"][name]
+    stage = read_document(CODE / path)["stages"][name]
     stage = stage.get("do", stage)
     document = asdict(params)
     document |= document.pop("method")

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 from types import TracebackType
 
 from scople.base.arithmetic import prepare
@@ -26,15 +25,15 @@ def start() -> None:
 def _arithmetic() -> str:
     """`machine.arithmetic` of params.yaml; whatever is wrong with the file, `load_params` will say."""
     try:
-        import yaml  # in here, so that `doctor` can say that it is missing
+        from scople.base.documents import read_document  # in here, so that `doctor` can say that PyYAML is missing
 
-        return str(yaml.safe_load(Path("params.yaml").read_bytes())["machine"]["arithmetic"])
+        return str(read_document("params.yaml")["machine"]["arithmetic"])
     except Exception:
         return "portable"
 
 
 def _say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Ctrl-C while modules are still being loaded: seconds in which `scople.pipeline.running` can not answer yet."""
+    """Ctrl-C while modules are still being loaded: seconds in which `scople.pipeline.running` cannot answer yet."""
     if issubclass(kind, KeyboardInterrupt):
         print("error: interrupted; nothing half-written is left.", file=sys.stderr, flush=True)
     else:

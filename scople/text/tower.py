@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from scople.base.documents import quoted
 from scople.base.errors import ScopleError
 
 
@@ -145,7 +146,7 @@ class TextTower(nn.Module, ABC):
         for text, ids in zip(texts, encoded, strict=True):
             if len(ids) > self.limit:
                 raise ScopleError(
-                    f"The class text {text!r} has {len(ids)} tokens and the text encoder reads at most "
+                    f"The class text {quoted(text)} has {len(ids)} tokens and the text encoder reads at most "
                     f"{self.limit}; shorten the class name or the phrase."
                 )
         return Tokens.arrange(encoded, share=self.causal, prompts=prompts).to(self.device)

@@ -69,6 +69,11 @@ def test_profiles_have_the_same_keys(document):
         ({"variants": {"x": {"layer_dept": 1}}}, ["variant 'x'", "layer_dept"]),
         ({"method": {}}, ["method", "not known"]),
         ({"machine": 3}, ["machine", "group"]),
+        ({"yes": 1, "foo": 2}, ["'foo'", "not known"]),
+        ({"joint_prompts": 10**9}, ["joint_prompts", "1000000000", "at most 1000"]),
+        ({"seed": 10**18 - 1, "phrase": 7 * 10**17}, ["phrase", "7" + 17 * "0", "str"]),
+        ({"splits": {"../x": {"dataset": "ntu60"}}}, ["'../x'", "a name has"]),
+        ({"profile": 1000 * "lab"}, ["lablabl...", "demo"]),
     ],
 )
 def test_bad_values_are_one_clear_sentence(tmp_path, document, change, words):
@@ -107,11 +112,36 @@ def test_frames_are_a_multiple_of_four(tmp_path, document):
         load(tmp_path, document)
 
 
+@pytest.mark.parametrize(
+    ("group", "key", "value"),
+    [
+        ("profile", "frames", 100_000),
+        ("pretrain", "width", 10**6),
+        ("pretrain", "learning_rate", 1e30),
+        ("train", "epochs", 10**9),
+        ("train", "batch_size", 10**9),
+        ("machine", "threads", 10**11),
+        ("demo", "longest", 10**6),
+    ],
+)
+def test_absurd_sizes_are_refused(tmp_path, document, group, key, value):
+    profile = document["profiles"]["demo"]
+    groups = document | {"profile": profile} | profile
+    (document if group in document and group != "profile" else groups)[group][key] = value
+    with pytest.raises(ScopleError, match=f"{key} of .*, but must be at most"):
+        load(tmp_path, document)
+
+
+def test_a_data_set_that_is_not_there_is_named(root):
+    with pytest.raises(ScopleError, match="data set 'msr' is not in params.yaml; known are ntu60, ntu120, pku"):
+        load_params(root / "params.yaml").raw_folder_of("msr")
+
+
 def test_unreadable_file(tmp_path):
-    with pytest.raises(ScopleError, match="can not be read"):
+    with pytest.raises(ScopleError, match="not the project's folder, it has no .*none.yaml"):
         load_params(tmp_path / "none.yaml")
     (tmp_path / "broken.yaml").write_text("a: [1")
-    with pytest.raises(ScopleError, match="can not be read"):
+    with pytest.raises(ScopleError, match="cannot be read as YAML in line 1"):
         load_params(tmp_path / "broken.yaml")
 
 

@@ -85,6 +85,15 @@ def test_broken_split_files(tmp_path, document, words):
         assert word in str(caught.value)
 
 
+def test_ids_are_decimal_and_a_source_may_be_a_date(tmp_path):
+    path = tmp_path / "few.yaml"
+    path.write_text("unseen: [02, 010]\nunseen_source: 2024-02-30\n")
+    assert load_split(path, 11, 1).unseen == (1, 9)
+    path.write_text("unseen: [2]\nunseen: [3]\n")
+    with pytest.raises(ScopleError, match="line 2: the key 'unseen' stands there again"):
+        load_split(path, 11, 1)
+
+
 @pytest.fixture
 def small(tmp_path):
     (tmp_path / "small.yaml").write_text("unseen: [2, 5]")
@@ -125,18 +134,3 @@ def test_task_targets_and_labels_are_inverse(small):
     assert rows[is_unseen].max() < len(small.unseen)
     assert rows[~is_unseen].max() < len(small.seen)
     assert np.array_equal(labels_of(small, is_unseen, rows), labels)
-
-
-def test_class_lists(root, tmp_path):
-    assert [len(load_classes(root / f"datasets/classes/{name}.csv")) for name in PAPER_NAMES] == [60, 120, 51]
-    path = tmp_path / "classes.csv"
-    for text, words in [
-        ("id,label\n1,a\n", "columns"),
-        ("id,label,two_person\n2,a,0\n", "must run 1"),
-        ("id,label,two_person\n1,a,0\n2,a,0\n", "twice or empty"),
-    ]:
-        path.write_text(text)
-        with pytest.raises(ScopleError, match=words):
-            load_classes(path)
-    with pytest.raises(ScopleError, match="can not be read"):
-        load_classes(tmp_path / "none.csv")

@@ -135,7 +135,7 @@ def test_steps_belong_to_one_person_or_both():
         ("bow: [{do: bow, size: big}]", "'big'"),
         ("bow: bow", "a list of steps"),
         ("- bow", "class names"),
-        ("bow: [", "can not be read"),
+        ("bow: [", "cannot be read"),
     ],
 )
 def test_a_wrong_program_is_named(tmp_path, text, message):

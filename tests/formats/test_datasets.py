@@ -87,9 +87,12 @@ def test_a_description_says_what_there_is_and_what_is_missing(tmp_path, ntu):
         ({"train_subjects": "[yes]"}, "must be a list of int"),
         ({"classes": "7"}, "'classes' .* must be a text"),
         ({"classes": "nowhere.csv"}, "nowhere.csv"),
-        ({"missing": "nowhere.txt"}, "nowhere.txt can not be read"),
-        ({"format": "[unclosed"}, "is not YAML"),
+        ({"missing": "nowhere.txt"}, "nowhere.txt cannot be read"),
+        ({"format": "[unclosed"}, "cannot be read as YAML"),
         ({"skeletons": "x"}, "unknown key 'skeletons'"),
+        ({"train_subjects": "[0x1]"}, "must be a list of int"),
+        ({"train_subjects": "[1]\ntrain_subjects: [2]"}, "the key 'train_subjects' stands there again"),
+        ({"expected": "{recordings: 7, gigabytes: .inf}"}, "'expected' .* must be numbers"),
         ({"expected": "7"}, "'expected' .* is 7 and must be numbers"),
         ({"expected": "{missing: 7}"}, "'expected' .* must be numbers"),
         ({"expected": "{recordings: -7}"}, "'expected' .* must be numbers"),
@@ -100,6 +103,11 @@ def test_a_wrong_description_is_refused(tmp_path, change, reason):
     keys = {key: value for key, value in (NTU | change).items() if value is not None}
     with pytest.raises(ScopleError, match=reason):
         DataSet.load(describe(tmp_path, keys))
+
+
+def test_subjects_are_decimal_as_file_names_print_them(tmp_path):
+    path = describe(tmp_path, NTU | {"train_subjects": "[001, 004, 010, 013]"})
+    assert DataSet.load(path).recordings.train_subjects == {1, 4, 10, 13}
 
 
 def test_the_missing_list_is_optional(tmp_path):
