@@ -15,6 +15,7 @@ import pytest
 import yaml
 from test_stages import SPLIT, assert_one_sentence, call, contents, inside, workplace  # noqa: F401
 
+from scople.base import artefacts
 from scople.base.params import load_params
 from scople.pipeline import resuming, running
 from scople.pipeline.resuming import resumable
@@ -98,11 +99,11 @@ def test_a_full_disk_gives_one_sentence_and_leaves_the_outputs_of_before(monkeyp
     pretrain.main(params, SPLIT)
     before = contents(Path("work"))
 
-    def full(tensors, path):
+    def full(tensors, path, metadata):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pretrain, "save_file", full)
+    monkeypatch.setattr(artefacts, "save_file", full)
     monkeypatch.setattr(sys, "argv", ["pretrain.py", SPLIT])
     handler = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit, match="1"):

@@ -15,6 +15,7 @@ import yaml
 from scople.base.params import load_params
 from scople.commands import compare
 from scople.data.class_names import load_classes
+from scople.data.packing import seal_corpus
 from scople.data.splits import load_split, partition
 from scople.demo import load_programs, write_ntu_archives
 from stages import diagnostics, evaluate, features, figure3, figures, parse, preflight, pretrain, tables, train
@@ -122,7 +123,7 @@ def test_whole_chain_repeats_to_the_byte(inside):
     assert checks["note"].str.contains("synthetic").all()
     table = pd.read_csv(inside / "results/demo/tables/table2.csv")
     measured = table[table["source"] == "measured"]
-    assert measured["model"].tolist() == ["SCoPLe"]
+    assert measured["gate"].tolist() == ["entropy", "stacking"]
     assert measured["note"].str.contains("not comparable").all()
     pictures = sorted(path.name for path in (inside / "results/demo/figures").iterdir())
     assert pictures == [f"{SPLIT}_{name}.png" for name in ("attention_1", "confusion", "gates")]
@@ -153,6 +154,7 @@ def test_no_unseen_class_and_no_test_subject_reaches_a_training(inside):
         start = ends[row] - index["frames"][row] * index["bodies"][row]
         rows[start : ends[row]] = np.random.default_rng(row).normal(size=(ends[row] - start, 25, 3))
     np.save(corpus / "sequences.npy", rows)
+    seal_corpus(corpus)
     poisoned, poisoned_test = trained()
     assert poisoned == honest
     assert poisoned_test != honest_test  # the poison was real
