@@ -37,10 +37,10 @@ def load_classes(path: str | Path) -> list[ClassEntry]:
     try:
         table = pd.read_csv(path, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise ScopleError(f"class list {path} can not be read ({error}): restore it.") from error
+        raise ScopleError(f"class list {path} can not be read ({str(error)[:80]}): restore it.") from error
     if list(table.columns) != COLUMNS:
         raise ScopleError(
-            f"class list {path} has the columns {', '.join(table.columns)}, but must have id, label, two_person: "
+            f"class list {path} has the columns {', '.join(map(str, table.columns))[:80]}, but must have id, label, two_person: "
             "correct its first line."
         )
     if table["id"].tolist() != list(range(1, len(table) + 1)):
@@ -48,7 +48,9 @@ def load_classes(path: str | Path) -> list[ClassEntry]:
     names = table["label"].astype(str)
     repeated = names[names.duplicated() | (names.str.strip() == "")]
     if len(repeated):
-        raise ScopleError(f"class list {path} has '{repeated.iloc[0]}' twice or empty: give each class its own name.")
+        raise ScopleError(
+            f"class list {path} has '{repeated.iloc[0][:80]}' twice or empty: give each class its own name."
+        )
     return [
         ClassEntry(number=int(number), name=name, two_person=bool(pair))
         for number, name, pair in zip(table["id"], names, table["two_person"], strict=True)
