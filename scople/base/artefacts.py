@@ -10,6 +10,7 @@ import hashlib
 import json
 import mmap
 import re
+import sys
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -158,8 +159,8 @@ def load_flat_json(text: str | bytes, kind: type, path: Path, *, again: str) -> 
     if not isinstance(document, dict) or not document:
         raise ScopleError(f"{path} holds no JSON object with entries: {again}.")
     for name, value in document.items():
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < np.inf
-        if not (is_number if kind is float else isinstance(value, kind)):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and abs(value) <= sys.float_info.max if kind is float else isinstance(value, kind)):
             wanted = "a finite number" if kind is float else "text"
             raise ScopleError(f"{path} has {str(value)[:80]!r} as {name[:40]!r}, but needs {wanted} there: {again}.")
     return document

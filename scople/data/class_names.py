@@ -40,8 +40,8 @@ def load_classes(path: str | Path) -> list[ClassEntry]:
         raise ScopleError(f"class list {path} can not be read ({str(error)[:80]}): restore it.") from error
     if list(table.columns) != COLUMNS:
         raise ScopleError(
-            f"class list {path} has the columns {', '.join(map(str, table.columns))[:80]}, but must have id, label, two_person: "
-            "correct its first line."
+            f"class list {path} has the columns {', '.join(map(str, table.columns))[:80]}, but must have "
+            "id, label, two_person: correct its first line."
         )
     if table["id"].tolist() != list(range(1, len(table) + 1)):
         raise ScopleError(f"the ids of class list {path} must run 1, 2, 3, …: number its lines without a gap.")
