@@ -16,6 +16,7 @@ import yaml
 from test_stages import SPLIT, assert_one_sentence, call, contents, inside, workplace  # noqa: F401
 
 from scople.base import artefacts
+from scople.base.errors import ScopleError
 from scople.base.params import load_params
 from scople.pipeline import resuming, running
 from scople.pipeline.resuming import resumable
@@ -214,3 +215,11 @@ def test_a_signal_stops_it_within_seconds_and_says_where_it_goes_on(number, code
 def test_a_stage_that_is_not_shared_refuses_torchrun(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert_one_sentence(call(Path.cwd(), "stages.parse", "tiny"), "one process", "without torchrun")
+
+
+@pytest.mark.parametrize("place", [".resume", ".resume/pretrain"])
+def test_a_file_in_the_place_of_the_checkpoints_is_refused(params, place):
+    Path(place).parent.mkdir(exist_ok=True)
+    Path(place).write_text("")
+    with pytest.raises(ScopleError, match=f"^{place} is a file, but has to be a folder of checkpoints: remove it"):
+        kept(params, "pretrain", SPLIT)

@@ -273,7 +273,7 @@ def read_history():
 
 def read_metrics():
     found = load_flat_json(PATH.read_bytes(), float, PATH, again=AGAIN)
-    assert np.isfinite(list(found.values())).all()
+    assert np.isfinite([float(value) for value in found.values()]).all()
     return json.dumps(found)
 
 
