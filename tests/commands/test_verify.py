@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from scople.base.artefacts import save_json
 from scople.base.errors import ScopleError
 from scople.base.params import load_params
 from scople.commands import verify
@@ -44,4 +45,31 @@ def test_a_machine_file_of_another_form_is_refused(params, tmp_path, monkeypatch
     git("add", ".")
     git("commit", "-qm", "one")
     with pytest.raises(ScopleError, match=rf"^{path} .*: run `dvc repro`, or restore it with git\.$"):
+        verify.check(params)
+
+
+def test_means_are_compared_and_damaged_metrics_refused(params, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    layout = Layout(params.profile)
+    save_json({"device": "elsewhere"}, layout.machine)
+    for number, split in enumerate(params.splits):
+        save_json({"zsl": 10.0 * number, "seen": 33.0}, layout.metrics(split))
+    layout.tables.mkdir()
+    rows = "".join(f"{split},1.5,40.0,0.5\n" for split in params.splits)
+    (layout.tables / "losses.csv").write_text(f"split,backbone_loss,backbone_accuracy,loss\n{rows}")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    save_json({"zsl": 5.0, "seen": 33.0}, layout.metrics(split))
+    found = verify.differences(params)
+    assert list(found) == ["zsl", "seen", "backbone_loss", "backbone_accuracy", "loss"]
+    assert found["zsl"].value == pytest.approx(-115 / 13)
+    assert "zsl -8.85 (standard error 8.8)" in verify.check(params)
+    for content in ('{"zsl": NaN, "seen": 33.0}', "[1]", ""):
+        layout.metrics(split).write_text(content)
+        with pytest.raises(ScopleError, match=rf"^{layout.metrics(split)} .*: run `dvc repro`, or restore it"):
+            verify.check(params)
+    save_json({"zsl": 5.0, "seen": 33.0}, layout.metrics(split))
+    (layout.tables / "losses.csv").write_text(f"split,backbone_loss,backbone_accuracy\n{rows}")
+    with pytest.raises(ScopleError, match="losses.csv .*: run `dvc repro`, or restore it with git"):
         verify.check(params)
