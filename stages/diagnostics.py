@@ -12,7 +12,7 @@ from scople.data.joint_features import TestFeatures, TrainingFeatures, load_feat
 from scople.judging.diagnostics import diagnose, diagnostics_table
 from scople.model.losses import TrainingQuery
 from scople.pipeline.assembly import build_model, build_tower, fit_settings
-from scople.pipeline.layout import Layout, load_featured_problem
+from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.running import run
 
 PLAIN_LABEL = {"text_prompting": "none", "phrase": "", "prefix_length": 0, "joint_prompts": 0, "sampler": False}
@@ -25,8 +25,9 @@ def main(params: Params, split_name: str) -> str:
     repeat = params.seeds[0]
     seed, backbone = params.repeat_seed(repeat), params.backbone_of(repeat)
     split, classes = load_featured_problem(params, split_name)
-    training = load_features(TrainingFeatures, layout.features(split_name, "training", backbone))
-    test = load_features(TestFeatures, layout.features(split_name, "test", backbone))
+    problem = identity(split, classes)
+    training = load_features(TrainingFeatures, layout.features(split_name, "training", backbone), **problem)
+    test = load_features(TestFeatures, layout.features(split_name, "test", backbone), **problem)
     tower, width = build_tower(scale), training.features.shape[2]
     measured = {}
     for query in get_args(TrainingQuery):

@@ -1,13 +1,11 @@
 """A trained SCoPLe on the test subjects of one split: ZSL, S, U and H, per class, controls, and what pictures need."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors.torch import load_file
 
+from scople.base.artefacts import load_sealed_json, load_weights, save_json, save_sealed_json
 from scople.base.files import whole
 from scople.base.params import Params
 from scople.base.seeding import numpy_generator
@@ -20,8 +18,8 @@ from scople.judging.gates import apply_gate
 from scople.judging.judge import judge
 from scople.judging.provenance import provenance, untrained_loss
 from scople.model.training import score
-from scople.pipeline.assembly import build_model, build_tower
-from scople.pipeline.layout import Layout, load_featured_problem
+from scople.pipeline.assembly import build_model, build_tower, model_identity
+from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.running import device, run
 
 
@@ -31,17 +29,20 @@ def main(params: Params, split_name: str, variant: str = "") -> str:
     split, classes = load_featured_problem(params, split_name)
     tower, candidates = build_tower(params.scale), names_of(classes, [*split.seen, *split.unseen])
     running = {"batch_size": params.scale.evaluate.batch_size, "device": device(params)}
+    problem = identity(split, classes)
     tests, models, scored, calibrated, predicted, untrained = {}, {}, {}, {}, {}, []
     for seed in params.seeds:
-        test = load_features(TestFeatures, layout.features(split_name, "test", params.backbone_of(seed)))
+        test = load_features(TestFeatures, layout.features(split_name, "test", params.backbone_of(seed)), **problem)
         tests[seed] = test
         models[seed] = build_model(method, tower, test.features.shape[2], params.repeat_seed(seed))
         sizes = test.features.shape[1:]
         untrained.append(untrained_loss(models[seed], candidates, sizes, params.repeat_seed(seed), **running))
-        models[seed].load_state_dict(load_file(layout.model(split_name, seed)))
+        again = f"run `python -m stages.train {' '.join([split_name, str(seed), variant]).strip()}`"
+        belongs = model_identity(params, method, params.repeat_seed(seed), problem, test.backbone)
+        load_weights(models[seed], "model", layout.model(split_name, seed), again=again, **belongs)
         scores = score(models[seed], test.features, candidates, **running)
         scored[seed] = np.split(scores, [len(split.seen)], axis=1)
-        calibrated[seed] = json.loads(layout.gates(split_name, seed).read_text())
+        calibrated[seed] = load_sealed_json("gates", layout.gates(split_name, seed), again=again, **belongs)
         predicted[seed] = {
             gate: apply_gate(gate, *scored[seed], entry["threshold"]) for gate, entry in calibrated[seed].items()
         }
@@ -77,20 +78,16 @@ def main(params: Params, split_name: str, variant: str = "") -> str:
     words = {"item.split": split_name, "item.variant": variant} if variant else {"key": split_name}
     measured = {seed: repeat.metrics for seed, repeat in repeats.items()}
     known = provenance(params, words, split, candidates, is_unseen.tolist(), float(np.mean(untrained)), measured)
-    _write_json(metrics, layout.metrics(split_name))
-    _write_json(known, layout.provenance(split_name))
-    _write_json(details, layout.evaluation(split_name))
+    save_json(metrics, layout.metrics(split_name))
+    save_json(known, layout.provenance(split_name))
+    made_for = {"variant": variant or params.variant, **problem}
+    save_sealed_json("evaluation", details, layout.evaluation(split_name), **made_for)
     _write_csv(pd.concat(repeat.pairs for repeat in repeats.values()), layout.predictions(split_name))
     looked = attention_table(np.mean(attention, axis=0), candidates, np.arange(len(candidates)) >= len(split.seen))
     _write_csv(looked, layout.attention(split_name))
     shown = ", ".join(f"{name} {value:.2f}" for name, value in metrics.items())
     shuffled = np.mean([repeat.controls["zsl_shuffled"] for repeat in repeats.values()])
     return f"{shown} % (chance {100 / len(split.unseen):.1f}, skeletons shuffled {shuffled:.1f})"
-
-
-def _write_json(document: dict[str, Any], path: Path) -> None:
-    with whole(path) as beside:
-        beside.write_text(json.dumps(document, indent=2) + "\n")
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:

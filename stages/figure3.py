@@ -9,7 +9,7 @@ from scople.judging.certainty import over_seeds
 from scople.judging.metrics import zsl_accuracy
 from scople.model.training import fit, score
 from scople.pipeline.assembly import build_model, build_tower, fit_settings
-from scople.pipeline.layout import Layout, load_featured_problem
+from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.running import device, run
 from scople.reports.tables import flat_table
 
@@ -18,12 +18,13 @@ def main(params: Params, split_name: str, setting: str) -> str:
     """Train once for each value and seed, all else as in `params.yaml`; the encoder's layers bound `layer_depth`."""
     layout, scale = Layout(params.profile, "ablations"), params.scale
     split, classes = load_featured_problem(params, split_name)
+    problem = identity(split, classes)
     tower = build_tower(scale)
     largest = min(7, TEXT_LAYERS[scale.text_encoder]) if setting == "layer_depth" else 7
     scored = {}
     for seed in params.seeds:
         root_seed, backbone = params.repeat_seed(seed), params.backbone_of(seed)
-        training = load_features(TrainingFeatures, layout.features(split_name, "training", backbone))
+        training = load_features(TrainingFeatures, layout.features(split_name, "training", backbone), **problem)
         for value in range(largest + 1):
             method = params.changed({setting: value}, f"{setting} {value} of Figure 3")
             model = build_model(method, tower, training.features.shape[2], root_seed)
@@ -35,7 +36,7 @@ def main(params: Params, split_name: str, setting: str) -> str:
                 **fit_settings(params, method, root_seed),
             )
             # Opened only now: no training of this stage can have seen it.
-            test = load_features(TestFeatures, layout.features(split_name, "test", backbone))
+            test = load_features(TestFeatures, layout.features(split_name, "test", backbone), **problem)
             scored[value, seed] = score(
                 model,
                 test.features,

@@ -1,7 +1,6 @@
 """Figure 3 as a picture; `stages.figure3` measures it."""
 
-import pandas as pd
-
+from scople.base.artefacts import load_table
 from scople.base.params import Params
 from scople.pipeline.layout import Layout
 from scople.pipeline.running import run
@@ -10,11 +9,17 @@ from scople.reports.figures import figure3, save
 PAPERS_SPLIT = "ntu60_48_12"
 """The split that the paper's figure is of."""
 
+POINTS = {"split": str, "setting": str, "value": int, "zsl": float, "note": str}
+MEANS = {"setting": str, "value": int, "zsl": float, "zsl_difference_se": float, "splits": int, "note": str}
+"""Columns of the two tables that are drawn, with their types."""
+
 
 def main(params: Params) -> str:
     """Draw the three panels: the paper's split, and the mean over all that were measured."""
     layout, method = Layout(params.profile, "ablations"), params.method
-    table, means = (pd.read_csv(layout.tables / f"{name}.csv") for name in ("figure3", "figure3_means"))
+    again = "run `python -m stages.tables ablations`"
+    table = load_table(layout.tables / "figure3.csv", POINTS, again=again)
+    means = load_table(layout.tables / "figure3_means.csv", MEANS, again=again, gaps=True)
     points = table[table["split"] == PAPERS_SPLIT]
     chosen = {
         "prefix_length": method.prefix_length,

@@ -1,16 +1,17 @@
 """What the main pipeline measured, as pictures; `scople.reports.figures` says how to read them."""
 
-import json
 from collections.abc import Iterator
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from scople.base.artefacts import load_sealed_json, load_table
 from scople.base.documents import read_document
+from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.pipeline.layout import DATASETS, Layout
 from scople.pipeline.running import run
-from scople.reports.figures import attention_pages, confusion_matrix, save, seen_unseen_curves
+from scople.reports.figures import attention_pages, confusion_matrix, load_attention, save, seen_unseen_curves
 
 
 def main(params: Params) -> str:
@@ -31,15 +32,21 @@ def _pictures(params: Params, layout: Layout, split: str, *, with_attention: boo
     """Confusion and attention of all repeats; the gates of the first one."""
     method = params.settings()
     title = f"{split}, {params.variant}, {'synthetic recordings' if params.profile == 'demo' else 'measured'}"
-    attention = pd.read_csv(layout.attention(split))
+    again = f"run `python -m stages.evaluate {split}`"
+    attention = load_attention(layout.attention(split), again=again)
     names, is_unseen = attention["label"].tolist(), attention["is_unseen"].to_numpy()
-    pairs = pd.read_csv(layout.predictions(split))
+    pairs = load_table(layout.predictions(split), {"actual": str, "predicted": str}, again=again)
+    if strange := sorted({*pairs["actual"], *pairs["predicted"]} - {*names}):
+        path = layout.predictions(split)
+        raise ScopleError(f"{path} has the class {strange[0][:40]!r}, which its attention lacks: {again}.")
     counts = pd.crosstab(pairs["actual"], pairs["predicted"]).reindex(index=names, columns=names, fill_value=0)
     heading = f"{title}: true and predicted class (gate: {method.gate})"
     yield "confusion", confusion_matrix(counts.to_numpy(), names, is_unseen, heading)
 
-    gates = json.loads(layout.gates(split, params.seeds[0]).read_text())
-    tested = json.loads(layout.evaluation(split).read_text())["gates"][0]
+    first, belongs = params.seeds[0], {"split": split, "variant": params.variant}
+    tested = load_sealed_json("evaluation", layout.evaluation(split), again=again, **belongs)["gates"][0]
+    again = f"run `python -m stages.train {split} {first}`"
+    gates = load_sealed_json("gates", layout.gates(split, first), again=again, split=split)
     yield "gates", seen_unseen_curves(gates, tested, f"{title}: what each gate gives for U at the cost of S")
 
     if with_attention:

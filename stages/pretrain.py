@@ -5,14 +5,14 @@ where params.yaml has `machine.processes: 2`.
 """
 
 import pandas as pd
-from safetensors.torch import save_file
 
 from scople.backbone.processes import SharedTraining
+from scople.base.artefacts import save_tensors
 from scople.base.files import whole
 from scople.base.params import Params
 from scople.data.corpus import Corpus
 from scople.pipeline.backbones import train_backbone
-from scople.pipeline.layout import Layout, load_problem
+from scople.pipeline.layout import Layout, identity, load_problem
 from scople.pipeline.resuming import resumable
 from scople.pipeline.running import device, is_first_process, run, under_torchrun
 
@@ -20,7 +20,7 @@ from scople.pipeline.running import device, is_first_process, run, under_torchru
 def main(params: Params, split_name: str) -> str:
     """Train the backbone, or one for each repeat, and write weights and loss per epoch."""
     layout = Layout(params.profile)
-    split, _ = load_problem(params, split_name)
+    split, classes = load_problem(params, split_name)
     corpus = Corpus.open(layout.corpus(params.dataset_of(split_name)))
     shared = SharedTraining(device(params)) if under_torchrun() else None
     with resumable(params, "pretrain", split_name, inputs=[layout.corpus(params.dataset_of(split_name))]) as checkpoint:
@@ -29,8 +29,8 @@ def main(params: Params, split_name: str) -> str:
                 params, corpus, split, seed, checkpoint=checkpoint(f"backbone {number}"), shared=shared
             )
             if is_first_process():
-                with whole(layout.backbone(split_name, number)) as path:
-                    save_file(backbone.state_dict(), path)
+                weights = layout.backbone(split_name, number)
+                save_tensors("backbone", backbone.state_dict(), weights, **identity(split, classes))
                 with whole(layout.backbone_history(split_name, number)) as path:
                     pd.DataFrame(history).to_csv(path, index=False, lineterminator="\n")
     last = history[-1]

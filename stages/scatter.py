@@ -17,7 +17,7 @@ from scople.judging.metrics import zsl_accuracy
 from scople.model.training import fit, score
 from scople.pipeline.assembly import build_model, build_tower, fit_settings
 from scople.pipeline.backbones import extract_parts, train_backbone
-from scople.pipeline.layout import Layout, load_featured_problem
+from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.running import device, run
 
 
@@ -25,6 +25,7 @@ def main(params: Params, split_name: str) -> str:
     """Train every repeat that has a backbone of its own in `backbones.everything`, both ways."""
     layout, method = Layout(params.profile, "ablations"), params.method
     split, classes = load_featured_problem(params, split_name)
+    problem = identity(split, classes)
     tower = build_tower(params.scale)
     rows = []
     for kind in ("training", "everything"):
@@ -32,8 +33,8 @@ def main(params: Params, split_name: str) -> str:
         for seed in repeated.seeds:
             if kind == "training":
                 number = repeated.backbone_of(seed)
-                training = load_features(TrainingFeatures, layout.features(split_name, "training", number))
-                test = load_features(TestFeatures, layout.features(split_name, "test", number))
+                training = load_features(TrainingFeatures, layout.features(split_name, "training", number), **problem)
+                test = load_features(TestFeatures, layout.features(split_name, "test", number), **problem)
             else:
                 corpus = Corpus.open(layout.corpus(params.dataset_of(split_name)))
                 backbone, _ = train_backbone(params, corpus, split, repeated.backbone_seeds[seed])

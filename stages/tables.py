@@ -1,6 +1,5 @@
 """Metrics of all splits and repeats → the tables as the paper lays them out, per-class accuracies and controls."""
 
-import json
 from itertools import chain
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from scople.base.arithmetic import machine
+from scople.base.artefacts import load_sealed_json, load_table, save_json
 from scople.base.documents import read_document
 from scople.base.errors import ScopleError
 from scople.base.files import whole
@@ -19,6 +19,17 @@ from scople.reports.tables import figure3_means, flat_table, paper_table, scatte
 
 TEXT_BACKBONES = {"minilm": "all-MiniLM-L6-v2", "clip": "CLIP-ViT-B/32"}
 SYNTHETIC = "measured on synthetic recordings; not comparable with the paper's numbers"
+
+OF_BACKBONE = {"epoch": int, "loss": float, "accuracy": float}
+OF_MODEL = {"epoch": int, "loss": float}
+POINTS = {"split": str, "setting": str, "value": int, "zsl": float}
+REPEATS = {"split": str, "repeat": str, "seed": int, "zsl": float, "seen_candidates": float}
+DIAGNOSTICS = {
+    **dict.fromkeys(("split", "training_query", "quantity", "unit", "reference_is", "reading"), str),
+    "value": float,
+    "reference": float,
+}
+"""Columns of the tables that are read here, with their types."""
 
 
 def main(params: Params, pipeline: str) -> str:
@@ -57,21 +68,27 @@ def main(params: Params, pipeline: str) -> str:
     measured = {split: over_seeds(entry["repeats"]) for split, entry in evaluations[params.variant].items()}
     if pipeline == "main":
         tables["losses"] = flat_table([_losses(params, layout, split) for split in splits], decimals=4)
-        with whole(layout.metrics("summary")) as path:
-            path.write_text(json.dumps(summary(_groups(layouts[pipeline], splits), measured), indent=2) + "\n")
-        with whole(layout.machine) as path:
-            path.write_text(
-                json.dumps(machine(params.machine.arithmetic, params.machine.threads, device(params)), indent=2) + "\n"
-            )
+        save_json(summary(_groups(layouts[pipeline], splits), measured), layout.metrics("summary"))
+        save_json(machine(params.machine.arithmetic, params.machine.threads, device(params)), layout.machine)
     else:
-        points = pd.concat(pd.read_csv(layout.figure3(split, setting)) for setting in FIGURE3 for split in splits)
+        points = pd.concat(
+            load_table(layout.figure3(split, name), POINTS, again=f"run `python -m stages.figure3 {split} {name}`")
+            for name in FIGURE3
+            for split in splits
+        )
         tables["figure3"] = points.assign(note=note)
         method = params.method
         usual = (method.prefix_length, method.layer_depth, method.joint_prompts)
         tables["figure3_means"] = figure3_means(points, dict(zip(FIGURE3, usual, strict=True))).assign(note=note)
-        repeated = pd.concat(pd.read_csv(layout.scatter(split)) for split in splits)
+        repeated = pd.concat(
+            load_table(layout.scatter(split), REPEATS, again=f"run `python -m stages.scatter {split}`")
+            for split in splits
+        )
         tables["scatter"] = scatter_table(repeated).assign(note=note)
-        tables["diagnostics"] = pd.concat(pd.read_csv(layout.diagnostics(split)) for split in splits).assign(note=note)
+        tables["diagnostics"] = pd.concat(
+            load_table(layout.diagnostics(split), DIAGNOSTICS, again=f"run `python -m stages.diagnostics {split}`")
+            for split in splits
+        ).assign(note=note)
     for name, table in tables.items():
         with whole(layout.tables / f"{name}.csv") as path:
             table.to_csv(path, index=False, lineterminator="\n")
@@ -93,8 +110,15 @@ def _groups(tables: dict[str, Any], splits: list[str]) -> dict[str, list[str]]:
 
 def _losses(params: Params, layout: Layout, split: str) -> dict[str, Any]:
     """What the trainings of a split ended with, means over backbones and repeats."""
-    backbones = [pd.read_csv(layout.backbone_history(split, number)).iloc[-1] for number in params.backbone_seeds]
-    repeats = [pd.read_csv(layout.history(split, seed)).iloc[-1] for seed in params.seeds]
+    again = f"run `python -m stages.pretrain {split}`"
+    backbones = [
+        load_table(layout.backbone_history(split, number), OF_BACKBONE, again=again).iloc[-1]
+        for number in params.backbone_seeds
+    ]
+    repeats = [
+        load_table(layout.history(split, seed), OF_MODEL, again=f"run `python -m stages.train {split} {seed}`").iloc[-1]
+        for seed in params.seeds
+    ]
     return {
         "split": split,
         "backbone_loss": float(np.mean([last["loss"] for last in backbones])),
@@ -115,7 +139,8 @@ def _evaluation(params: Params, split: str, variant: str) -> dict[str, Any]:
             f"{path} is missing: the tables need variant '{variant}', the root's pipeline ran '{params.variant}'; set "
             "`variant: scople` and run `dvc repro`, then `make ablations`."
         )
-    return json.loads(path.read_text())
+    again = f"run `python -m stages.evaluate {' '.join([split, '' if variant == params.variant else variant]).strip()}`"
+    return load_sealed_json("evaluation", path, again=again, split=split, variant=variant)
 
 
 if __name__ == "__main__":

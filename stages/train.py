@@ -1,10 +1,8 @@
 """SCoPLe on the training part of one split's joint features, and the gates' constants on its pseudo-unseen classes."""
 
-import json
-
 import pandas as pd
-from safetensors.torch import save_file
 
+from scople.base.artefacts import save_sealed_json, save_tensors
 from scople.base.files import whole
 from scople.base.params import Params
 from scople.data.class_names import names_of
@@ -12,8 +10,8 @@ from scople.data.joint_features import TrainingFeatures, load_features
 from scople.data.splits import targets
 from scople.judging.calibration import calibrate_gates
 from scople.model.training import fit
-from scople.pipeline.assembly import build_model, build_tower, fit_settings
-from scople.pipeline.layout import Layout, load_featured_problem
+from scople.pipeline.assembly import build_model, build_tower, fit_settings, model_identity
+from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.resuming import resumable
 from scople.pipeline.running import run
 
@@ -23,11 +21,12 @@ def main(params: Params, split_name: str, seed: str, variant: str = "") -> str:
     layout, method, root_seed = Layout.of(params, variant), params.settings(variant), params.repeat_seed(seed)
     split, classes = load_featured_problem(params, split_name)
     features = layout.features(split_name, "training", params.backbone_of(seed))
-    training = load_features(TrainingFeatures, features)
+    training = load_features(TrainingFeatures, features, **identity(split, classes))
     tower, width = build_tower(params.scale), training.features.shape[2]
     settings = fit_settings(params, method, root_seed)
     model = build_model(method, tower, width, root_seed)
     rows = targets(training.labels, split.seen)
+    belongs = model_identity(params, method, root_seed, identity(split, classes), training.backbone)
     inputs = [features, layout.classes(split_name)]
     with resumable(params, "train", variant or "main", split_name, seed, inputs=inputs) as checkpoint:
         history = fit(
@@ -48,10 +47,8 @@ def main(params: Params, split_name: str, seed: str, variant: str = "") -> str:
             checkpoint=checkpoint("gates"),
             **settings,
         )
-        with whole(layout.model(split_name, seed)) as path:
-            save_file({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, path)
-        with whole(layout.gates(split_name, seed)) as path:
-            path.write_text(json.dumps(gates) + "\n")
+        save_tensors("model", model.state_dict(), layout.model(split_name, seed), **belongs)
+        save_sealed_json("gates", gates, layout.gates(split_name, seed), **belongs)
         with whole(layout.history(split_name, seed)) as path:
             pd.DataFrame(history).to_csv(path, index=False, lineterminator="\n")
     return (

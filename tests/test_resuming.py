@@ -15,6 +15,8 @@ import pytest
 import yaml
 from test_stages import SPLIT, assert_one_sentence, call, contents, inside, workplace  # noqa: F401
 
+from scople.base import artefacts
+from scople.base.errors import ScopleError
 from scople.base.params import load_params
 from scople.pipeline import resuming, running
 from scople.pipeline.resuming import resumable
@@ -98,11 +100,11 @@ def test_a_full_disk_gives_one_sentence_and_leaves_the_outputs_of_before(monkeyp
     pretrain.main(params, SPLIT)
     before = contents(Path("work"))
 
-    def full(tensors, path):
+    def full(tensors, path, metadata):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pretrain, "save_file", full)
+    monkeypatch.setattr(artefacts, "save_file", full)
     monkeypatch.setattr(sys, "argv", ["pretrain.py", SPLIT])
     handler = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit, match="1"):
@@ -213,3 +215,11 @@ def test_a_signal_stops_it_within_seconds_and_says_where_it_goes_on(number, code
 def test_a_stage_that_is_not_shared_refuses_torchrun(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert_one_sentence(call(Path.cwd(), "stages.parse", "tiny"), "one process", "without torchrun")
+
+
+@pytest.mark.parametrize("place", [".resume", ".resume/pretrain"])
+def test_a_file_in_the_place_of_the_checkpoints_is_refused(params, place):
+    Path(place).parent.mkdir(exist_ok=True)
+    Path(place).write_text("")
+    with pytest.raises(ScopleError, match=f"^{place} is a file, but has to be a folder of checkpoints: remove it"):
+        kept(params, "pretrain", SPLIT)

@@ -12,12 +12,26 @@ import pandas as pd
 import pytest
 import yaml
 
+from scople.base.errors import ScopleError
 from scople.base.params import load_params
 from scople.commands import compare
 from scople.data.class_names import load_classes
+from scople.data.packing import seal_corpus
 from scople.data.splits import load_split, partition
 from scople.demo import load_programs, write_ntu_archives
-from stages import diagnostics, evaluate, features, figure3, figures, parse, preflight, pretrain, tables, train
+from stages import (
+    diagnostics,
+    evaluate,
+    features,
+    figure3,
+    figure3_picture,
+    figures,
+    parse,
+    preflight,
+    pretrain,
+    tables,
+    train,
+)
 
 CLASSES = ["drink water", "kicking something", "jump up", "sitting down", "hand waving", "pickup", "clapping", "salute"]
 SCALE = {
@@ -157,6 +171,7 @@ def test_no_unseen_class_and_no_test_subject_reaches_a_training(inside):
         start = ends[row] - index["frames"][row] * index["bodies"][row]
         rows[start : ends[row]] = np.random.default_rng(row).normal(size=(ends[row] - start, 25, 3))
     np.save(corpus / "sequences.npy", rows)
+    seal_corpus(corpus)
     poisoned, poisoned_test = trained()
     assert poisoned == honest
     assert poisoned_test != honest_test  # the poison was real
@@ -382,3 +397,77 @@ def test_broken_recording(inside, mend, reason):
     report = (inside / "work/demo/corpus/tiny/parse_report.csv").read_text()
     assert name in report
     assert reason in report
+
+
+def refusal(main, *words):
+    with pytest.raises(ScopleError) as caught:
+        main(load_params(), *words)
+    assert len(str(caught.value)) <= 300
+    return str(caught.value)
+
+
+def test_no_wrong_number_from_the_files_of_something_else(inside):
+    """Every stage compares what its inputs say with what it was called for."""
+    params = load_params()
+    extract_features(params)
+    assert "coop" in (said := refusal(evaluate.main, SPLIT, "coop"))
+    assert "is missing: run `python -m stages.train tiny_6_2 1 coop`" in said
+    train.main(params, SPLIT, "1")
+    features_of = inside / "work/demo/features" / SPLIT
+    test_part, model = features_of / "test/1.safetensors", inside / f"work/demo/model/{SPLIT}/1.safetensors"
+    gates = model.with_suffix(".gates.json")
+    honest = {path: path.read_bytes() for path in (test_part, model, gates, features_of / "classes.csv")}
+
+    shutil.copy(features_of / "training/1.safetensors", test_part)
+    assert "kind 'test features' is needed: run `dvc repro features` again" in refusal(evaluate.main, SPLIT)
+    test_part.write_bytes(honest[test_part])
+    change(inside, "params.yaml", "layer_depth: 3", "layer_depth: 2")
+    assert "is of settings" in refusal(evaluate.main, SPLIT)
+    change(inside, "params.yaml", "layer_depth: 2", "layer_depth: 3")
+    (features_of / "classes.csv").write_bytes(honest[features_of / "classes.csv"].replace(b"jump up", b"jump on"))
+    assert "is of classes" in refusal(evaluate.main, SPLIT)
+    (features_of / "classes.csv").write_bytes(honest[features_of / "classes.csv"])
+    for content in (b"{}", b"[]", b"", honest[gates].replace(b"threshold", b"treshold", 1)):
+        gates.write_bytes(content)
+        assert "gates.json" in refusal(evaluate.main, SPLIT)
+    gates.write_bytes(honest[gates])
+    assert "zsl" in evaluate.main(params, SPLIT)
+
+    evaluation = inside / f"work/demo/evaluation/{SPLIT}.json"
+    evaluation.write_bytes(evaluation.read_bytes().replace(b"zsl", b"zsk", 1))
+    assert f"is damaged, or not of the form that this release writes: run `python -m stages.evaluate {SPLIT}`" in (
+        refusal(tables.main, "main")
+    )
+    assert "run `python -m stages.tables ablations`" in refusal(figure3_picture.main)
+
+
+@pytest.mark.parametrize(("stage", "section"), [("pretrain", "backbone"), ("train", "model")])
+def test_settings_alone_cannot_make_a_number_of_nothing(inside, stage, section):
+    """One epoch of one step: the loss is fine, and the weights after it are not."""
+    document = yaml.safe_load((inside / "params.yaml").read_text())
+    scale = document["profiles"]["demo"]
+    scale[stage] |= {"epochs": 1, "batch_size": 999, "learning_rate": 1e38}
+    (inside / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    params = load_params()
+    preflight.main(params)
+    parse.main(params, "tiny")
+    if stage == "train":
+        pretrain.main(params, SPLIT)
+        features.main(params, SPLIT)
+    words = (SPLIT, "1") if stage == "train" else (SPLIT,)
+    said = refusal({"pretrain": pretrain, "train": train}[stage].main, *words)
+    assert f"of the {section} is not finite after epoch 1" in said
+    assert not (inside / f"work/demo/{section}").exists()
+
+
+def test_an_unseen_class_without_a_test_sample_stops_the_backbone(inside):
+    params = load_params()
+    preflight.main(params)
+    parse.main(params, "tiny")
+    corpus = inside / "work/demo/corpus/tiny"
+    index = pd.read_csv(corpus / "index.csv")
+    index["is_training"] |= index["label"] == 6
+    index.to_csv(corpus / "index.csv", index=False)
+    assert "index.csv is not what the parse stage wrote" in refusal(pretrain.main, SPLIT)
+    seal_corpus(corpus)
+    assert "no test subject performs class 7, which is unseen" in refusal(pretrain.main, SPLIT)

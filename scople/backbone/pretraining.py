@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float32, Int
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, RandomSampler, StackDataset
 
 from scople.backbone.processes import SharedTraining, mean_over_processes
 from scople.backbone.shift_gcn import ShiftGCN
 from scople.backbone.temporal_shift import PositionGradient
+from scople.base.artefacts import load_weights, not_finite
 from scople.base.checkpoints import Checkpoint, History
 from scople.base.errors import ScopleError
 from scople.base.progress import progress
@@ -66,8 +65,8 @@ def pretrain(
         in per cent over the samples as they were trained on, `learning_rate`.
 
     Raises:
-        ScopleError: there are no sequences, the loss is no longer a finite number, or the processes can not have
-            equal parts of a batch.
+        ScopleError: there are no sequences, the loss or a weight is no longer a finite number, or the processes
+            cannot have equal parts of a batch.
     """
     if len(targets) == 0:
         raise ScopleError("The backbone has 0 sequences to train on; give it at least one of a seen class.")
@@ -101,6 +100,10 @@ def pretrain(
         if not np.isfinite(loss):
             raise ScopleError(
                 f"The backbone's loss is {loss} after epoch {epoch}; lower the learning rate, now {learning_rate}."
+            )
+        if name := not_finite(model.state_dict()):  # the last update comes after the last loss
+            raise ScopleError(
+                f"{name} of the backbone is not finite after epoch {epoch}: lower the learning rate of {learning_rate}."
             )
         rate = schedule.get_last_lr()[0]
         history.append({"epoch": epoch, "loss": loss, "accuracy": accuracy, "learning_rate": rate})
@@ -164,6 +167,9 @@ def extract(
         batch_size: sequences at a time; changes rounding only.
         device: where to compute.
         workers: processes that read sequences.
+
+    Raises:
+        ScopleError: a feature or a logit is not finite.
     """
     model.to(device).eval()
     features, logits = [], []
@@ -172,22 +178,27 @@ def extract(
         joint_features = model.joint_features(x.to(device))
         features.append(joint_features.cpu())
         logits.append(model.classify(joint_features).cpu())
-    return torch.cat(features).numpy(), torch.cat(logits).numpy()
+    found = {"features": torch.cat(features), "logits": torch.cat(logits)}
+    if name := not_finite(found):
+        raise ScopleError(
+            f"The {name} of {len(found[name])} sequences are not all finite: train the backbone again at a lower "
+            "learning rate, or parse the recordings again."
+        )
+    return found["features"].numpy(), found["logits"].numpy()
 
 
-def load_backbone(path: Path, *, num_classes: int, width: int) -> ShiftGCN:
-    """The frozen network whose `state_dict` was written to a safetensors file, in evaluation mode.
+def load_backbone(path: Path, *, num_classes: int, width: int, **belongs: str) -> ShiftGCN:
+    """The frozen network whose `state_dict` was written as the artefact "backbone", in evaluation mode.
+
+    Args:
+        path: where from.
+        num_classes: seen classes.
+        width: channels of the first blocks.
+        **belongs: what it has to belong to, see `scople.base.artefacts.save_tensors`.
 
     Raises:
-        ScopleError: the file is missing or damaged, or holds a network of another size.
+        ScopleError: the file is missing or damaged, holds a network of another size, or belongs to something else.
     """
     model = ShiftGCN(num_classes, width)
-    try:
-        model.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ScopleError(
-            f"The backbone {path} is not one of width {width} for {num_classes} classes ({reason}); "
-            "run `dvc repro pretrain` again."
-        ) from error
+    load_weights(model, "backbone", path, again="run `dvc repro pretrain` again", **belongs)
     return model.requires_grad_(False).eval()

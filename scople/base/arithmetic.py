@@ -147,7 +147,8 @@ def _products_by_numpy() -> None:
     def mm(a: Tensor, b: Tensor) -> Tensor:
         if a.dtype not in (torch.float32, torch.float64) or a.dtype != b.dtype:
             return torch.bmm(a[None], b[None])[0]
-        return torch.from_numpy(np.matmul(a.detach().numpy(), b.detach().numpy()))
+        with np.errstate(all="ignore"):  # as torch: who trains and scores looks for what is not finite
+            return torch.from_numpy(np.matmul(a.detach().numpy(), b.detach().numpy()))
 
     def addmm(bias: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
         product = mm(a, b) if alpha == 1 else mm(a, b).mul_(alpha)

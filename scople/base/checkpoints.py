@@ -8,9 +8,9 @@ that another setting, code or input never meets it.
 import hashlib
 import json
 import os
-import pickle
 import time
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -21,6 +21,9 @@ from scople.base.files import whole
 
 PAUSE = 100
 """After a checkpoint that took a second to write, the next one waits for this many: an overhead of one per cent."""
+
+SEAL = 32
+"""Bytes at the end of a checkpoint: the SHA-256 of those before."""
 
 History = list[dict[str, int | float]]
 """A row for each epoch that was trained, the first key being `epoch`, from 1."""
@@ -57,9 +60,14 @@ class Checkpoint:
 
     def _read(self) -> dict[str, Any]:
         try:
-            return torch.load(self.path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise ScopleError(f"The checkpoint {self.path} can not be read: remove it to start anew.") from error
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise ScopleError(f"The checkpoint {self.path} cannot be read: remove it to start anew.") from error
+        # Of what is sealed with its own digest the rest is as it was written.
+        state, seal = content[:-SEAL], content[-SEAL:]
+        if hashlib.sha256(state).digest() != seal:
+            raise ScopleError(f"The checkpoint {self.path} is damaged: remove it to start anew.")
+        return torch.load(BytesIO(state), map_location="cpu", weights_only=True)
 
     def restore(self, parts: Mapping[str, Stateful | torch.Generator]) -> History:
         """Put the training's parts into the state that was kept.
@@ -71,7 +79,7 @@ class Checkpoint:
             A row for each epoch that is done.
 
         Raises:
-            ScopleError: the file can not be read.
+            ScopleError: the file cannot be read, or is damaged.
         """
         if not self.path.exists():
             return []
@@ -102,7 +110,10 @@ class Checkpoint:
             for name, part in parts.items()
         }
         with whole(self.path) as beside, beside.open("wb") as file:
-            torch.save(state | {"history": history}, file)
+            buffer = BytesIO()
+            torch.save(state | {"history": history}, buffer)
+            file.write(buffer.getbuffer())
+            file.write(hashlib.sha256(buffer.getbuffer()).digest())
             file.flush()
             os.fsync(file.fileno())  # a rename must not outrun the content when the machine fails
         end = time.monotonic()

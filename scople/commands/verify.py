@@ -7,17 +7,22 @@ bytes where portable arithmetic holds on both sides, otherwise means over the sp
 import json
 import re
 import subprocess
-from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from scople.base.arithmetic import PORTABLE_DEVICE, machine
+from scople.base.artefacts import load_flat_json, load_table
 from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.judging.certainty import Mean, paired_difference
 from scople.pipeline.layout import Layout
 from scople.pipeline.running import device, run
+
+RESTORE = "run `dvc repro`, or restore it with git"
+LOSSES = {"split": str, "backbone_loss": float, "backbone_accuracy": float, "loss": float}
+"""Columns of losses.csv with their types."""
 
 TRACKED = ("dvc.lock", "datasets/demo/dvc.lock", "ablations/dvc.lock", "results")
 ERRORS = 4.0
@@ -44,7 +49,7 @@ def lock(params: Params) -> str:
         ScopleError: a stage would run.
     """
     words = ("dvc", "repro", "--all-pipelines", "--allow-missing", "--dry")
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = _called(*words)
     # Without the data a stage that would run can not even be looked at: DVC then fails on it.
     if stale := re.findall(r"(?:Running stage|failed to reproduce) '(.+?)'", done.stdout + done.stderr):
         raise ScopleError(
@@ -52,7 +57,8 @@ def lock(params: Params) -> str:
             "`make ablations` and commit what they write."
         )
     if done.returncode:
-        raise ScopleError(f"`{' '.join(words)}` failed ({done.stderr.strip().splitlines()[-1]}): mend that first.")
+        reason = (done.stderr.strip().splitlines() or ["without a word"])[-1]
+        raise ScopleError(f"`{' '.join(words)}` failed ({reason[:80]}): mend that first.")
     return f"nothing would run in profile {params.profile}: the locks belong to this code"
 
 
@@ -62,10 +68,9 @@ def check(params: Params) -> str:
     Raises:
         ScopleError: bytes differ where they have to be the same, or a mean by more than its standard error explains.
     """
-    here, there = (
-        machine(params.machine.arithmetic, params.machine.threads, device(params)),
-        json.loads(_committed(Layout(params.profile).machine)),
-    )
+    path = Layout(params.profile).machine
+    here = machine(params.machine.arithmetic, params.machine.threads, device(params))
+    there = load_flat_json(_committed(path), str, path, again=RESTORE)
     changed = [line[3:] for line in call("git", "status", "--porcelain", "--", *TRACKED).splitlines()]
     if not changed:
         return f"compared bytes: {', '.join(TRACKED)} are identical to the last commit"
@@ -79,11 +84,11 @@ def check(params: Params) -> str:
     )
     for split in params.splits:
         path = Layout(params.profile).provenance(split)
-        then, now = json.loads(_committed(path)), json.loads(path.read_text())
-        for name in (name for name in EXACT if then.get(name) != now[name]):
+        then, now = (_rounding_free(text(path), path) for text in (_committed, _present))
+        for name in (name for name in EXACT if then[name] != now[name]):
             raise ScopleError(
-                f"'{name}' of split {split} is {now[name]} and was {then.get(name)}, though no rounding can change it: "
-                "see `git diff`."
+                f"{name} of split {split} is {now[name]} and was {then[name]}, though no rounding can change it: see "
+                "`git diff`."
             )
         was, became = then["untrained_loss"], now["untrained_loss"]
         if not abs(became - was) <= UNTRAINED:
@@ -116,14 +121,34 @@ def differences(params: Params) -> dict[str, Mean]:
     """
     layout = Layout(params.profile)
     paths = [layout.metrics(split) for split in params.splits]
-    then = pd.DataFrame([json.loads(_committed(path)) for path in paths], index=list(params.splits))
-    now = pd.DataFrame([json.loads(path.read_text()) for path in paths], index=list(params.splits))
+    then, now = (
+        pd.DataFrame([load_flat_json(text(path), float, path, again=RESTORE) for path in paths], list(params.splits))
+        for text in (_committed, _present)
+    )
     losses = layout.tables / "losses.csv"
-    then = then.join(pd.read_csv(StringIO(_committed(losses)), index_col="split"))
-    now = now.join(pd.read_csv(losses, index_col="split"))
+    then, now = (
+        metrics.join(load_table(losses, LOSSES, again=RESTORE, text=text(losses)).set_index("split"))
+        for metrics, text in ((then, _committed), (now, _present))
+    )
     if list(then) != list(now):
         raise ScopleError(f"{paths[0].parent} has other metrics than the committed ones: commit them, or restore them.")
     return {name: paired_difference(then[name].to_dict(), now[name].to_dict()) for name in now}
+
+
+def _rounding_free(text: str, path: Path) -> dict[str, Any]:
+    """What a provenance file has that other rounding leaves alone."""
+    try:
+        document = json.loads(text)
+        return {name: document[name] for name in EXACT} | {"untrained_loss": float(document["untrained_loss"])}
+    except (ValueError, RecursionError, LookupError, TypeError) as error:
+        raise ScopleError(f"{path} does not say {', '.join(EXACT)} and untrained_loss: {RESTORE}.") from error
+
+
+def _present(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScopleError(f"{path} cannot be read: {RESTORE}.") from error
 
 
 def _committed(path: Path) -> str:
@@ -134,13 +159,20 @@ def call(*words: str) -> str:
     """What a command prints.
 
     Raises:
-        ScopleError: it failed, for instance outside of a repository.
+        ScopleError: it is not installed, or failed, for instance outside of a repository.
     """
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = _called(*words)
     if done.returncode:
-        reason = (done.stderr or done.stdout).strip().splitlines()[-1]
-        raise ScopleError(f"`{' '.join(words)}` failed ({reason}): mend that first.")
+        reason = ((done.stderr or done.stdout).strip().splitlines() or ["without a word"])[-1]
+        raise ScopleError(f"`{' '.join(words)[:120]}` failed ({reason[:80]}): mend that first.")
     return done.stdout
+
+
+def _called(*words: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise ScopleError(f"{words[0]} cannot be called ({error.strerror}): install it, or put it on PATH.") from error
 
 
 if __name__ == "__main__":

@@ -9,9 +9,11 @@ from jaxtyping import Float32, Int
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from scople.base.artefacts import load_sealed_json
 from scople.base.errors import ScopleError
+from scople.base.files import sha256
 from scople.base.shapes import JOINTS, PERSONS
-from scople.data.packing import INDEX
+from scople.data.packing import INDEX, TOGETHER
 from scople.data.skeletons import normalise
 
 LARGEST_KEPT = 2**30
@@ -38,20 +40,24 @@ class Corpus:
         """Open what `scople.data.packing.write_corpus` wrote.
 
         Raises:
-            ScopleError: the folder is not there, or its files do not belong together.
+            ScopleError: the folder is not there, or its files are not as they were written together.
         """
-        folder = Path(folder)
+        folder, again = Path(folder), "run the parse stage again"
+        digests = load_sealed_json("corpus", folder / "digests.json", again=again)
         try:
+            for name in TOGETHER:
+                if sha256(folder / name) != digests.get(name):
+                    raise ScopleError(f"{folder / name} is not what the parse stage wrote: {again}.")
             index = pd.read_csv(folder / "index.csv", dtype=INDEX, keep_default_na=False)
             rows = np.load(folder / "sequences.npy", mmap_mode="r", allow_pickle=False)
         except OSError as error:
-            raise ScopleError(f"{error.filename} can not be read: run the parse stage first.") from error
-        except (ValueError, EOFError) as error:
-            raise ScopleError(f"{folder} holds no packed corpus ({error}): run the parse stage again.") from error
+            raise ScopleError(f"{error.filename} cannot be read ({error.strerror}): {again}.") from error
         if list(index.columns) != list(INDEX) or rows.dtype != np.float32 or rows.shape[1:] != (JOINTS, 3):
-            raise ScopleError(f"{folder} holds a corpus of another form: run the parse stage again.")
+            raise ScopleError(f"{folder} holds a corpus of another form: {again}.")
+        if (index["label"] < 0).any() or (index[["bodies", "frames"]] < 1).any(axis=None):
+            raise ScopleError(f"{folder / 'index.csv'} has a negative label, or a sample without frames: {again}.")
         if len(rows) != (index["bodies"] * index["frames"]).sum():
-            raise ScopleError(f"the index and the sequences in {folder} do not fit: run the parse stage again.")
+            raise ScopleError(f"the index and the sequences in {folder} do not fit: {again}.")
         return cls(index, np.asarray(rows))
 
     def __len__(self) -> int:

@@ -4,17 +4,15 @@ The training part and the test part are different types in different files, so t
 calibrates can be given the one and never the other.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
+import torch
 from jaxtyping import Float32, Int64
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
-from scople.base.errors import ScopleError
-from scople.base.files import whole
+from scople.base.artefacts import load_tensors, save_tensors
 
 
 @dataclass(frozen=True)
@@ -25,41 +23,56 @@ class JointFeatures:
         features: last Shift-GCN map, averaged over persons and time.
         labels: class ids of the data set, from 0.
         backbone_scores: logits of the backbone's own classifier over the seen classes, ascending labels.
+        backbone: digest of the weights that they come from; empty where nobody asks.
     """
 
+    kind: ClassVar[str] = "joint features"
     features: Float32[np.ndarray, "N V D"]
     labels: Int64[np.ndarray, " N"]
     backbone_scores: Float32[np.ndarray, "N S"]
+    backbone: str = ""
 
-    def save(self, path: Path) -> None:
-        """Write one safetensors file, whole or not at all."""
-        arrays = {f.name: np.ascontiguousarray(getattr(self, f.name)) for f in fields(self)}
-        with whole(path) as beside:
-            save_file(arrays, beside)
+    def save(self, path: Path, **belongs: str) -> None:
+        """Write one safetensors file, whole or not at all.
+
+        Args:
+            path: where to.
+            **belongs: what the features belong to, as `scople.base.artefacts.save_tensors` takes it.
+
+        Raises:
+            ScopleError: a number is not finite.
+        """
+        arrays = {name: torch.tensor(getattr(self, name)) for name in ("features", "labels", "backbone_scores")}
+        save_tensors(self.kind, arrays, path, **belongs, backbone=self.backbone)
 
 
 class TrainingFeatures(JointFeatures):
     """Training subjects, seen classes."""
 
+    kind = "training features"
+
 
 class TestFeatures(JointFeatures):
     """Test subjects, seen and unseen classes; only the evaluation opens them."""
 
+    kind = "test features"
     __test__ = False  # not a test case, whatever its name looks like to pytest
 
 
 Part = TypeVar("Part", bound=JointFeatures)
 
 
-def load_features(kind: type[Part], path: Path) -> Part:
+def load_features(kind: type[Part], path: Path, **belongs: str) -> Part:
     """Read one part.
 
+    Args:
+        kind: which.
+        path: where from.
+        **belongs: what the features have to belong to.
+
     Raises:
-        ScopleError: the file is missing, damaged, or holds other arrays.
+        ScopleError: the file is missing or damaged, holds the other part, or belongs to something else.
     """
-    try:
-        return kind(**load_file(path))
-    except (OSError, SafetensorError, TypeError) as error:
-        raise ScopleError(
-            f"joint features {path} can not be read ({error}): run `dvc repro features` again."
-        ) from error
+    again = "run `dvc repro features` again"
+    tensors, described = load_tensors(kind.kind, path, again=again, **belongs)
+    return kind(**{name: tensor.numpy() for name, tensor in tensors.items()}, backbone=described["backbone"])

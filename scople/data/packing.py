@@ -1,12 +1,13 @@
 """The packed corpus on disk, written: ragged sequences and their index.
 
-A folder of four files, all readable without this code:
+A folder of five files, all readable without this code:
 
 - `sequences.npy` (rows, 25, 3) float32: metres, camera space. Sample after sample, within a sample person after
   person, within a person frame after frame; real frames and real persons only.
 - `index.csv`: one line per sample, sorted by name; `frames * bodies` of it are its rows above.
 - `parse_report.csv`: what was set aside or changed, with file, line and reason.
 - `summary.json`: counts.
+- `digests.json`: SHA-256 of the first two, so that they are only read together and as they were written.
 """
 
 import csv
@@ -18,7 +19,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from scople.base.files import whole
+from scople.base.artefacts import save_sealed_json
+from scople.base.files import sha256, whole
 from scople.base.shapes import JOINTS
 from scople.data.samples import BROKEN, Note, Sample
 
@@ -34,6 +36,8 @@ INDEX = {
     "bodies": np.int64,
 }
 """Columns of the index and their types; all but the last two are fields of `Sample`."""
+
+TOGETHER = ("index.csv", "sequences.npy")
 
 
 def write_corpus(
@@ -78,7 +82,13 @@ def write_corpus(
         report = ((note.file, note.line, note.kind, note.reason) for note in sorted(notes))
         _write_csv(partial / "parse_report.csv", ("file", "line", "kind", "reason"), report)
         (partial / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+        seal_corpus(partial)
     return summary
+
+
+def seal_corpus(folder: Path) -> None:
+    """Write down the digests of what is read together."""
+    save_sealed_json("corpus", {name: sha256(folder / name) for name in TOGETHER}, folder / "digests.json")
 
 
 def _write_header(file: BinaryIO, rows: int) -> None:

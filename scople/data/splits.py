@@ -120,7 +120,8 @@ def partition(split: Split, labels: Int[np.ndarray, " N"], is_training: Bool[np.
         is_training: whether the row's subject is one of the training subjects.
 
     Raises:
-        ScopleError: a seen class has no training sample, or no test sample is of an unseen class.
+        ScopleError: a seen class has no training sample, an unseen class no test sample, or all seen ones no test
+            sample.
     """
     is_seen, is_unseen = np.isin(labels, split.seen), np.isin(labels, split.unseen)
     training = np.flatnonzero(is_training & is_seen)
@@ -131,11 +132,29 @@ def partition(split: Split, labels: Int[np.ndarray, " N"], is_training: Bool[np.
             f"split {split.name}: no training subject performs class {absent[0] + 1}, which is seen: "
             "check the archives and the list of training subjects."
         )
-    if not np.isin(labels[test], split.unseen).any():
-        raise ScopleError(
-            f"split {split.name}: no test subject performs an unseen class: check the archives and the subject lists."
-        )
+    check_task(split, labels[test])
     return Partition(training=training, test=test, unused=unused)
+
+
+def check_task(split: Split, labels: Int[np.ndarray, " N"]) -> None:
+    """Whether something can be measured of every unseen class, and of the seen ones together.
+
+    Args:
+        split: the classes.
+        labels: classes of the test samples.
+
+    Raises:
+        ScopleError: an unseen class has no sample, or all seen ones have none.
+    """
+    if absent := sorted(set(split.unseen) - set(labels.tolist())):
+        raise ScopleError(
+            f"split {split.name}: no test subject performs class {absent[0] + 1}, which is unseen: "
+            "check the archives and the subject lists, or choose other unseen classes."
+        )
+    if not np.isin(labels, split.seen).any():
+        raise ScopleError(
+            f"split {split.name}: no test subject performs a seen class: check the archives and the subject lists."
+        )
 
 
 def targets(labels: Int[np.ndarray, " N"], candidates: Sequence[int]) -> Int[np.ndarray, " N"]:
@@ -155,8 +174,10 @@ def task_targets(split: Split, labels: Int[np.ndarray, " N"]) -> tuple[Bool[np.n
     """Whether each sample's class is unseen, and its row among the unseen or among the seen candidates.
 
     Raises:
+        ScopleError: the samples are no task, see `check_task`.
         ValueError: a label that the split does not hold.
     """
+    check_task(split, labels)
     is_unseen = np.isin(labels, split.unseen)
     rows = np.empty(len(labels), dtype=np.int64)
     rows[is_unseen] = targets(labels[is_unseen], split.unseen)

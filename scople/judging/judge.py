@@ -1,5 +1,6 @@
 """What a model said of the test samples, held against their labels: everything that is reported of one repeat."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -148,9 +149,17 @@ def gate_controls(
 def per_class_rows(
     classes: Sequence[ClassEntry], unseen: Iterable[int], accuracies: Float[np.ndarray, " K"]
 ) -> list[dict[str, Any]]:
-    """Number, name, whether unseen, and accuracy in per cent of each class of a data set, in label order."""
+    """Number, name, whether unseen, and accuracy in per cent of each class of a data set, in label order.
+
+    The accuracy is None where a class has no sample.
+    """
     unseen = set(unseen)
     return [
-        {"id": entry.number, "label": entry.name, "is_unseen": entry.number - 1 in unseen, "accuracy": accuracy}
+        {
+            "id": entry.number,
+            "label": entry.name,
+            "is_unseen": entry.number - 1 in unseen,
+            "accuracy": None if math.isnan(accuracy) else accuracy,
+        }
         for entry, accuracy in zip(classes, accuracies.tolist(), strict=True)
     ]

@@ -14,8 +14,14 @@ PerCent = TypeVar("PerCent", float, np.ndarray)
 
 
 def accuracy(predicted: Int[np.ndarray, " N"], targets: Int[np.ndarray, " N"]) -> float:
-    """Share of the samples whose prediction is their target, in per cent; NaN where there is no sample."""
-    return 100 * float(np.mean(predicted == targets)) if len(targets) else float("nan")
+    """Share of the samples whose prediction is their target, in per cent.
+
+    Raises:
+        ScopleError: there is no sample.
+    """
+    if len(targets) == 0:
+        raise ScopleError("An accuracy was to be measured on 0 samples, but needs at least 1: give it test samples.")
+    return 100 * float(np.mean(predicted == targets))
 
 
 def per_class_accuracy(
@@ -43,11 +49,14 @@ def harmonic_mean(seen: PerCent, unseen: PerCent) -> PerCent:
 
 
 def zsl_accuracy(unseen_scores: Float[np.ndarray, "N U"], targets: Int[np.ndarray, " N"]) -> float:
-    """Accuracy in per cent of samples of unseen classes among the unseen candidates; NaN where there is no sample.
+    """Accuracy in per cent of samples of unseen classes among the unseen candidates.
 
     Args:
         unseen_scores: score of each unseen candidate, the largest wins; of equal ones the first.
         targets: true row among the unseen candidates.
+
+    Raises:
+        ScopleError: there is no sample.
     """
     return accuracy(unseen_scores.argmax(axis=1), targets)
 
@@ -74,11 +83,14 @@ def gzsl_metrics(
         targets: true row.
 
     Returns:
-        `zsl`, `seen` (S), `unseen` (U), `harmonic` (H). NaN where the set has no such sample.
+        `zsl`, `seen` (S), `unseen` (U), `harmonic` (H).
 
     Raises:
-        ScopleError: U exceeds ZSL, so the predictions were not made from these scores.
+        ScopleError: there is no seen or no unseen sample, a score is not finite, or U exceeds ZSL, so the predictions
+            were not made from these scores.
     """
+    if not np.isfinite(unseen_scores).all():
+        raise ScopleError("Scores of unseen classes are not all finite: train again at a lower learning rate.")
     # One number for flag and row: seen rows count up from 0, unseen ones down from -1.
     predicted = np.where(predicted_unseen, ~predicted_targets, predicted_targets)
     truth = np.where(is_unseen, ~targets, targets)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int
 
+from scople.base.artefacts import not_finite
 from scople.base.checkpoints import Checkpoint, History
 from scople.base.errors import ScopleError
 from scople.base.progress import progress
@@ -59,7 +60,7 @@ def fit(
         For each epoch its number, from 1, and the means over its samples of the loss and of both terms, in nats.
 
     Raises:
-        ScopleError: the loss is no longer finite.
+        ScopleError: the loss or a weight is no longer finite.
     """
     model.to(device).train()
     samples, rows = torch.tensor(features, device=device), torch.tensor(targets, device=device)
@@ -98,6 +99,10 @@ def fit(
                 f"The training loss is {means['loss']} in epoch {epoch} at learning rate {learning_rate}: "
                 "lower the rate."
             )
+        if name := not_finite(dict(model.named_parameters())):  # the last update comes after the last loss
+            raise ScopleError(
+                f"{name} of the model is not finite after epoch {epoch} at learning rate {learning_rate}: lower it."
+            )
         history.append({"epoch": epoch, **means})
         if checkpoint:
             checkpoint.save(state, history, is_last=epoch == epochs)
@@ -123,6 +128,9 @@ def score(
 
     Returns:
         Similarity over temperature, columns in the order of `class_names`; the largest is the predicted class.
+
+    Raises:
+        ScopleError: a score is not finite.
     """
     model.to(device).eval()
     with torch.no_grad():
@@ -131,4 +139,10 @@ def score(
             model.class_scores(torch.tensor(part, device=device), text).cpu()
             for part in np.split(features, range(batch_size, len(features), batch_size))
         ]
-    return torch.cat(parts).numpy()
+    scores = torch.cat(parts)
+    if bad := int((~scores.isfinite()).any(dim=1).sum()):
+        raise ScopleError(
+            f"The scores of {bad} of {len(scores)} samples are not finite: lower the learning rates of the training, "
+            "or extract the features again."
+        )
+    return scores.numpy()

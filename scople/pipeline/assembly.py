@@ -1,8 +1,10 @@
 """Settings → model: the one place where params.yaml's names become constructor arguments."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from scople.base.checkpoints import fingerprint
 from scople.base.params import Method, Params, Profile
 from scople.base.seeding import seeded, torch_generator
 from scople.model.language_prompts import LanguagePrompts
@@ -50,6 +52,28 @@ def build_model(method: Method, tower: TextTower, feature_width: int, seed: int)
             temperature=method.temperature,
             learn_temperature=method.learn_temperature,
         )
+
+
+NOT_LEARNED = {"body_choice", "position_gradient", "gate", "max_broken"}
+"""Settings of the method that a trained model does not depend on, but through its features."""
+
+
+def model_identity(
+    params: Params, method: Method, seed: int, problem: Mapping[str, str], backbone: str
+) -> dict[str, str]:
+    """What a trained model and its gates belong to.
+
+    Args:
+        params: the whole of params.yaml.
+        method: of the model.
+        seed: root seed of the repeat.
+        problem: see `scople.pipeline.layout.identity`.
+        backbone: digest of the weights that the features come from.
+    """
+    learned = {name: value for name, value in asdict(method).items() if name not in NOT_LEARNED}
+    scale = params.scale
+    settings = [learned, seed, scale.text_encoder, scale.text_weights, asdict(scale.train)]
+    return {**problem, "backbone": backbone, "settings": fingerprint(settings, {})}
 
 
 def fit_settings(params: Params, method: Method, seed: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from scople.backbone.pretraining import extract, pretrain
 from scople.backbone.shift_gcn import ShiftGCN
+from scople.base.artefacts import content_digest
 from scople.base.checkpoints import History
 from scople.base.params import Params
 from scople.data.corpus import Corpus, NormalisedSequences
@@ -41,6 +42,7 @@ def extract_parts(
     """Joint features of what the split opens for training, and of what it opens for the test."""
     labels = corpus.index["label"].to_numpy()
     rows = partition(split, labels, corpus.index["is_training"].to_numpy())
+    origin = content_digest(backbone.state_dict())
 
     def part(kind: type[Part], opened: np.ndarray) -> Part:
         features, scores = extract(
@@ -50,6 +52,6 @@ def extract_parts(
             device=device(params),
             workers=params.machine.workers,
         )
-        return kind(features=features, labels=labels[opened], backbone_scores=scores)
+        return kind(features=features, labels=labels[opened], backbone_scores=scores, backbone=origin)
 
     return part(TrainingFeatures, rows.training), part(TestFeatures, rows.test)

@@ -1,8 +1,10 @@
 """Where the stages read and write; `dvc.yaml` names the same places."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scople.base.checkpoints import fingerprint
 from scople.base.params import Params
 from scople.data.class_names import ClassEntry, load_classes, load_dataset_classes
 from scople.data.splits import Split, load_split
@@ -145,3 +147,9 @@ def load_featured_problem(params: Params, split: str) -> tuple[Split, list[Class
     params.dataset_of(split)  # says so if params.yaml does not know the split
     classes = load_classes(Layout(params.profile).classes(split))
     return load_split(DATASETS / "splits" / f"{split}.yaml", len(classes), params.seed), classes
+
+
+def identity(split: Split, classes: Sequence[ClassEntry]) -> dict[str, str]:
+    """What tells the artefacts of one split from those of another: its name, and a digest of lists and class names."""
+    lists = [split.seen, split.unseen, [entry.name for entry in classes]]
+    return {"split": split.name, "classes": fingerprint(lists, {})}

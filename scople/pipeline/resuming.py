@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from scople.base.checkpoints import Checkpoint, fingerprint
+from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.pipeline.layout import DATASETS
 from scople.pipeline.running import is_first_process
@@ -32,6 +33,9 @@ def resumable(params: Params, *words: str, inputs: list[Path]) -> Iterator[Calla
 
     Yields:
         Name of a training within the block → its checkpoint.
+
+    Raises:
+        ScopleError: a file stands where a folder of checkpoints has to be.
     """
     settings = asdict(params) | {"machine": params.machine.arithmetic}
     code = {str(path.relative_to(CODE)): path for name in PACKAGES for path in (CODE / name).rglob("*.py")}
@@ -39,10 +43,13 @@ def resumable(params: Params, *words: str, inputs: list[Path]) -> Iterator[Calla
     name = fingerprint([words, torch.__version__, settings], code | read)
     home = RESUME.joinpath(*words)
     folder = home / name
+    for place in (*reversed(folder.parents), folder):
+        if place.is_file():
+            raise ScopleError(f"{place} is a file, but has to be a folder of checkpoints: remove it.")
     if is_first_process() and home.is_dir():
         for other in home.iterdir():
             if other != folder:
-                shutil.rmtree(other)
+                shutil.rmtree(other) if other.is_dir() else other.unlink()
     try:
         yield lambda training: Checkpoint(folder / f"{training}.pt", writes=is_first_process())
     except KeyboardInterrupt as interrupt:

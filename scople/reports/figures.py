@@ -1,7 +1,8 @@
 """Pictures of what was measured: confusion, S against U, Figure 3, and which joints a class name looks at.
 
 Every function takes numbers and gives a figure; `save` writes it. The same numbers give the same bytes, as long as
-matplotlib stays the same. Seen classes are blue, unseen ones orange, everywhere.
+matplotlib stays the same. Seen classes are blue, unseen ones orange, everywhere. Names
+are drawn as they are: a dollar sign in one starts no formula.
 """
 
 import textwrap
@@ -21,6 +22,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
+from scople.base.artefacts import load_table
+from scople.base.errors import ScopleError
 from scople.base.files import whole
 from scople.data.joints import JOINT_NAMES, PARENTS
 from scople.judging.metrics import harmonic_mean
@@ -119,7 +122,11 @@ def confusion_matrix(
     axes.set_xlabel("predicted class", labelpad=72 * (margin - 0.4))
     axes.set_ylabel("true class", labelpad=72 * (margin - 0.4))
     for row, (name, unseen) in enumerate(zip(names, is_unseen, strict=True)):
-        style = {"color": UNSEEN if unseen else SEEN, "fontsize": font}  # as texts: ticks take four times as long
+        style = {
+            "color": UNSEEN if unseen else SEEN,
+            "fontsize": font,
+            "parse_math": False,
+        }  # as texts: ticks take four times as long
         axes.text(-0.8, row, name, ha="right", va="center_baseline", **style)
         axes.text(row, classes - 0.2, name, ha="center", va="top", rotation=90, **style)
     guides = np.arange(5, classes, 5) - 0.5
@@ -136,7 +143,7 @@ def confusion_matrix(
 def _heading(figure: Figure, title: str, below: str) -> None:
     """Title and lines that say how to read the picture, at the upper left."""
     width, height = figure.get_size_inches()
-    figure.text(0.25 / width, 1 - 0.33 / height, title, fontsize=13, weight="bold", color=INK)
+    figure.text(0.25 / width, 1 - 0.33 / height, title, fontsize=13, weight="bold", color=INK, parse_math=False)
     figure.text(0.25 / width, 1 - 0.45 / height, below, fontsize=9, color=FAINT, va="top")
 
 
@@ -265,6 +272,23 @@ def figure3(points: pd.DataFrame, means: pd.DataFrame, chosen: Mapping[str, int]
     return figure
 
 
+def load_attention(path: Path, *, again: str) -> pd.DataFrame:
+    """Read what `scople.judging.attention.attention_table` gave, a gap where a class has no samples.
+
+    Args:
+        path: where from.
+        again: how to make the file again, as the end of a sentence.
+
+    Raises:
+        ScopleError: the file is missing or no such table.
+    """
+    columns = {"label": str, "is_unseen": bool} | dict.fromkeys(JOINT_NAMES, float)
+    table = load_table(path, columns, again=again, gaps=True)
+    if list(table)[:2] != list(columns)[:2] or list(table)[-len(JOINT_NAMES) :] != list(JOINT_NAMES):
+        raise ScopleError(f"{path} has its columns in another order: {again}.")
+    return table
+
+
 def attention_pages(
     attention: Float[np.ndarray, "K J"],
     names: Sequence[str],
@@ -326,7 +350,8 @@ def _attention_page(
     for (x, y), name, unseen, share in zip(spots, names, is_unseen, on_prompts.sum(axis=1), strict=True):
         lines = textwrap.wrap(name, 24, max_lines=2, placeholder=" …")
         color = UNSEEN if unseen else SEEN
-        axes.text(x, y + 103, "\n".join(lines), ha="center", va="bottom", fontsize=7.5, color=color, weight="bold")
+        style = {"fontsize": 7.5, "color": color, "weight": "bold", "parse_math": False}
+        axes.text(x, y + 103, "\n".join(lines), ha="center", va="bottom", **style)
         axes.text(x, y + 94, f"prompts {100 * share:.1f} %", ha="center", va="bottom", fontsize=6.5, color=FAINT)
     bar = figure.add_axes((0.958, 0.5 - 1.2 / height, 0.009, 2.4 / height))
     mappable = ScalarMappable(scale, ATTENTION_COLOURS)

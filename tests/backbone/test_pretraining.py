@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch.utils.data import Dataset
 
 from scople.backbone.pretraining import extract, load_backbone, parameter_groups, pretrain
 from scople.backbone.shift_gcn import ShiftGCN
+from scople.base.artefacts import save_tensors
 from scople.base.errors import ScopleError
 from scople.base.seeding import seeded
 from scople.base.shapes import JOINTS, PERSONS
@@ -136,7 +136,7 @@ def test_features_do_not_depend_on_the_batch():
 def test_backbone_survives_its_file(tmp_path):
     training = Waving(9)
     model, _ = pretrain(training, training.targets, 3, **RECIPE)
-    save_file(model.state_dict(), tmp_path / "backbone.safetensors")
+    save_tensors("backbone", model.state_dict(), tmp_path / "backbone.safetensors")
     loaded = load_backbone(tmp_path / "backbone.safetensors", num_classes=3, width=2)
     for ours, theirs in zip(
         extract(loaded, training, batch_size=4, device="cpu"),
@@ -149,7 +149,7 @@ def test_backbone_survives_its_file(tmp_path):
 
 @pytest.mark.parametrize("size", [{"num_classes": 4, "width": 2}, {"num_classes": 3, "width": 3}])
 def test_backbone_of_another_size_is_refused(tmp_path, size):
-    save_file(ShiftGCN(num_classes=3, width=2).state_dict(), tmp_path / "backbone.safetensors")
+    save_tensors("backbone", ShiftGCN(num_classes=3, width=2).state_dict(), tmp_path / "backbone.safetensors")
     with pytest.raises(ScopleError, match="dvc repro pretrain"):
         load_backbone(tmp_path / "backbone.safetensors", **size)
 

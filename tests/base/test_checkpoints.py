@@ -197,11 +197,21 @@ def test_only_one_of_several_processes_writes(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("content", [b"", b"no checkpoint"])
-def test_a_damaged_checkpoint_gives_one_sentence(tmp_path, content):
-    (tmp_path / "training.pt").write_bytes(content)
-    with pytest.raises(ScopleError, match=r"training\.pt can not be read: remove it"):
-        Checkpoint(tmp_path / "training.pt").restore({})
+@pytest.mark.parametrize("damage", ["empty", "text", "cut", "another document", "one bit", "folder"])
+def test_a_damaged_checkpoint_gives_one_sentence(tmp_path, damage):
+    path = tmp_path / "training.pt"
+    Checkpoint(path).save({"order": torch.Generator().manual_seed(1)}, [{"epoch": 1}], is_last=True)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    if damage == "folder":
+        path.unlink()
+        path.mkdir()
+    elif damage == "another document":
+        torch.save({}, path)
+    else:
+        path.write_bytes({"empty": b"", "text": b"no checkpoint", "cut": content[:-9], "one bit": content}[damage])
+    with pytest.raises(ScopleError, match=r"training\.pt (is damaged|cannot be read): remove it"):
+        Checkpoint(path).restore({})
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):

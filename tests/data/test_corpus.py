@@ -4,13 +4,14 @@ import dataclasses
 import weakref
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from scople.base.errors import ScopleError
 from scople.data import corpus as corpus_module
 from scople.data.corpus import Corpus, NormalisedSequences
-from scople.data.packing import write_corpus
+from scople.data.packing import seal_corpus, write_corpus
 from scople.data.samples import Note, Sample
 from scople.data.skeletons import normalise
 
@@ -100,12 +101,13 @@ def test_samples_out_of_order_are_a_fault_of_the_caller(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("index.csv", None, "index.csv can not be read: run the parse stage"),
-        ("sequences.npy", None, "sequences.npy can not be read: run the parse stage"),
-        ("index.csv", b"", "holds no packed corpus"),
-        ("index.csv", b"name,label\n", "another form"),
-        ("sequences.npy", b"", "holds no packed corpus"),
-        ("sequences.npy", b"\x93NUMPY", "holds no packed corpus"),
+        ("index.csv", None, "index.csv cannot be read .*: run the parse stage"),
+        ("sequences.npy", None, "sequences.npy cannot be read .*: run the parse stage"),
+        ("index.csv", b"", "index.csv is not what the parse stage wrote"),
+        ("sequences.npy", b"", "sequences.npy is not what the parse stage wrote"),
+        ("sequences.npy", b"\x93NUMPY", "sequences.npy is not what the parse stage wrote"),
+        ("digests.json", None, "digests.json is missing"),
+        ("digests.json", b"{}", "digests.json is damaged"),
     ],
 )
 def test_a_damaged_corpus_is_refused(folder, name, content, reason):
@@ -117,7 +119,43 @@ def test_a_damaged_corpus_is_refused(folder, name, content, reason):
 def test_an_index_of_another_corpus_is_refused(folder):
     lines = (folder / "index.csv").read_text().splitlines()
     (folder / "index.csv").write_text("\n".join(lines[:-1]) + "\n")
+    with pytest.raises(ScopleError, match="index.csv is not what the parse stage wrote"):
+        Corpus.open(folder)
+    seal_corpus(folder)
     with pytest.raises(ScopleError, match="do not fit"):
+        Corpus.open(folder)
+
+
+def test_shifted_frames_are_found(folder):
+    """Two rows that take frames from one another leave the sum as it was."""
+    index = pd.read_csv(folder / "index.csv")
+    index["frames"] += [1, 0, -1, 0]
+    index.to_csv(folder / "index.csv", index=False)
+    with pytest.raises(ScopleError, match="index.csv is not what the parse stage wrote: run the parse stage again"):
+        Corpus.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [("label", -1, "negative label"), ("frames", -5, "without frames"), ("setup", None, "another form")],
+)
+def test_an_index_of_another_form_is_refused(folder, column, value, reason):
+    index = pd.read_csv(folder / "index.csv")
+    if value is None:
+        index = index.drop(columns=column)
+    else:
+        index.loc[1, column] = value
+    index.to_csv(folder / "index.csv", index=False)
+    seal_corpus(folder)
+    with pytest.raises(ScopleError, match=reason):
+        Corpus.open(folder)
+
+
+def test_an_npz_under_the_name_of_the_sequences_is_refused(folder):
+    rows = np.load(folder / "sequences.npy", allow_pickle=False)
+    with (folder / "sequences.npy").open("wb") as file:
+        np.savez(file, rows)
+    with pytest.raises(ScopleError, match="sequences.npy is not what the parse stage wrote"):
         Corpus.open(folder)
 
 

@@ -117,8 +117,18 @@ def test_partition_reports_missing_samples(small):
     labels = np.arange(7)
     with pytest.raises(ScopleError, match="no training subject performs class 1"):
         partition(small, labels, np.zeros(7, bool))
-    with pytest.raises(ScopleError, match="no test subject performs an unseen class"):
-        partition(small, labels, np.ones(7, bool))
+    twice, is_training = np.tile(labels, 2), np.arange(14) < 7
+    assert len(partition(small, twice, is_training).test) == 7
+    with pytest.raises(ScopleError, match="no test subject performs class 5, which is unseen"):
+        partition(small, twice, is_training | (twice == 4))
+    with pytest.raises(ScopleError, match="no test subject performs a seen class"):
+        partition(small, twice, is_training | ~np.isin(twice, small.unseen))
+
+
+def test_features_without_a_task_are_refused(small):
+    """Training features in the test features' place have no unseen class."""
+    with pytest.raises(ScopleError, match="no test subject performs class 2, which is unseen"):
+        task_targets(small, np.array(small.seen))
 
 
 def test_targets_are_rows_among_the_candidates():

@@ -1,6 +1,7 @@
 """Calibrating the gates: what it may open, and what it gives."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,5 +94,19 @@ def test_features_on_disk_keep_their_part(tmp_path, training):
     assert np.array_equal(read.labels, training.labels)
     (tmp_path / "damaged.safetensors").write_bytes((tmp_path / "training.safetensors").read_bytes()[:100])
     for name in ("damaged", "missing"):
-        with pytest.raises(ScopleError, match=f"{name}.safetensors can not be read"):
+        with pytest.raises(ScopleError, match=f"{name}.safetensors is {name}.*dvc repro features"):
             load_features(TrainingFeatures, tmp_path / f"{name}.safetensors")
+
+
+def test_features_say_what_they_belong_to(tmp_path, training):
+    path = tmp_path / "training.safetensors"
+    replace(training, backbone="b").save(path, split="small", classes="c")
+    assert load_features(TrainingFeatures, path, split="small", classes="c").backbone == "b"
+    with pytest.raises(ScopleError, match="is of kind 'training features', but kind 'test features' is needed"):
+        load_features(TestFeatures, path, split="small", classes="c")
+    with pytest.raises(ScopleError, match="is of split 'small', but split 'large' is needed: run"):
+        load_features(TrainingFeatures, path, split="large", classes="c")
+    training.features[7, 1, 2] = np.nan
+    with pytest.raises(ScopleError, match="^features of the training features for .* is not finite"):
+        training.save(tmp_path / "more.safetensors")
+    assert not (tmp_path / "more.safetensors").exists()

@@ -1,7 +1,5 @@
 """Metrics against scikit-learn, worked cases and the bound U <= ZSL."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -27,8 +25,9 @@ def test_accuracies_agree_with_scikit_learn():
 
 
 def test_no_samples_have_no_accuracy():
-    assert math.isnan(accuracy(NOBODY, NOBODY))
-    assert math.isnan(zsl_accuracy(np.empty((0, 3)), NOBODY))
+    for measured in (lambda: accuracy(NOBODY, NOBODY), lambda: zsl_accuracy(np.empty((0, 3)), NOBODY)):
+        with pytest.raises(ScopleError, match="0 samples, but needs at least 1"):
+            measured()
     np.testing.assert_array_equal(
         per_class_accuracy(np.array([0, 2, 0]), np.array([0, 0, 2]), 4), [50, np.nan, 0, np.nan]
     )
@@ -61,17 +60,19 @@ def test_gzsl_metrics_by_hand():
     assert metrics["harmonic"] == pytest.approx(40)
 
 
-def test_gzsl_metrics_without_seen_samples():
-    metrics = gzsl_metrics(
-        unseen_scores=np.array([[2.0, 1.0]]),
-        predicted_unseen=np.array([True]),
-        predicted_targets=np.array([0]),
-        is_unseen=np.array([True]),
-        targets=np.array([0]),
-    )
-    assert metrics["zsl"] == metrics["unseen"] == 100
-    assert math.isnan(metrics["seen"])
-    assert math.isnan(metrics["harmonic"])
+@pytest.mark.parametrize(
+    ("score", "is_unseen", "reason"),
+    [(2.0, [True, True], "0 samples"), (2.0, [False, False], "0 samples"), (np.nan, [True, False], "not all finite")],
+)
+def test_no_metric_is_made_of_nothing(score, is_unseen, reason):
+    with pytest.raises(ScopleError, match=reason):
+        gzsl_metrics(
+            unseen_scores=np.array([[score, 1.0], [2.0, 1.0]]),
+            predicted_unseen=np.array([True, True]),
+            predicted_targets=np.array([0, 0]),
+            is_unseen=np.array(is_unseen),
+            targets=np.array([0, 0]),
+        )
 
 
 def test_unseen_above_zsl_is_refused():
@@ -88,10 +89,10 @@ def test_unseen_above_zsl_is_refused():
 
 @st.composite
 def gzsl_problems(draw):
-    samples, seen, unseen = (draw(st.integers(1, most)) for most in (23, 7, 5))
+    samples, seen, unseen = (draw(st.integers(least, most)) for least, most in ((2, 23), (1, 7), (1, 5)))
     # Whole numbers, so that scores tie.
     scores = st.integers(-4, 4).map(float)
-    is_unseen = draw(arrays(bool, samples))
+    is_unseen = draw(arrays(bool, samples).filter(lambda drawn: 0 < drawn.sum() < len(drawn)))
     drawn = draw(arrays(np.int64, samples, elements=st.integers(0, 34)))
     return {
         "seen_scores": draw(arrays(np.float32, (samples, seen), elements=scores)),
@@ -113,6 +114,5 @@ def test_unseen_never_exceeds_zsl(problem, gate, threshold):
         targets=problem["targets"],
     )
     assert not metrics["unseen"] > metrics["zsl"]
-    if not np.isnan(metrics["harmonic"]):
-        low, high = sorted((metrics["seen"], metrics["unseen"]))
-        assert low - 1e-9 <= metrics["harmonic"] <= min(2 * low, high) + 1e-9
+    low, high = sorted((metrics["seen"], metrics["unseen"]))
+    assert low - 1e-9 <= metrics["harmonic"] <= min(2 * low, high) + 1e-9

@@ -155,6 +155,22 @@ def test_bfloat16_learns_nearly_the_same_in_full_precision_parameters(tower):
     assert last["bfloat16"] == pytest.approx(last["none"], rel=0.03)
 
 
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_weights_that_the_last_update_spoils_are_refused(epochs):
+    """At such a rate the loss before the only update is fine and the weights after it are not."""
+    settings = SETTINGS | {"epochs": epochs, "batch_size": 999, "learning_rate": 1e38}
+    with pytest.raises(ScopleError, match=r"is not finite after epoch 1 at learning rate 1e\+38: lower it"):
+        fit(build(ConstantText.random(names(CLASSES))), *noise(), names(CLASSES), **settings)
+
+
+def test_scores_that_are_not_finite_are_refused():
+    model, _ = trained()
+    features, _ = noise()
+    features[[3, 8]] = np.nan
+    with pytest.raises(ScopleError, match="scores of 2 of 71 samples are not finite"):
+        score(model, features, names(CLASSES), batch_size=9, device=torch.device("cpu"))
+
+
 def test_a_diverging_loss_is_one_sentence():
     features, targets = noise()
     features[3] = np.inf

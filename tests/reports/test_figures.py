@@ -191,3 +191,13 @@ def test_the_same_numbers_give_the_same_bytes(draw, tmp_path):
     picture = Image.open(tmp_path / "first.png")
     assert picture.info == {} or set(picture.info) <= {"transparency"}
     assert len(picture.getcolors()) > 20
+
+
+def test_a_name_that_looks_like_a_formula_is_drawn_as_it_is(tmp_path):
+    """Bad TeX in the last class of the last split would break the stage at its very end."""
+    names = [r"pay $5 \frac{ $", r"$\bad$", "a_b^c $", "$$", r"\$"]
+    counts, weights = np.ones((5, 5), np.int64), attention()[0]
+    save(confusion_matrix(counts, names, IS_UNSEEN, r"$\title$"), tmp_path / "confusion.png")
+    for page in attention_pages(weights, names, IS_UNSEEN, r"$\title$"):
+        save(page, tmp_path / "attention.png")
+        assert set(names) <= set(texts(page.axes[0]))
