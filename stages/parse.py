@@ -17,7 +17,8 @@ def main(params: Params, dataset: str) -> str:
         max_broken=params.method.max_broken,
         body_choice=params.method.body_choice,
     )
-    return f"{summary['parsed']} sequences packed, {summary.get('broken', 0)} broken members set aside"
+    strangers = f", {found} files are no recordings" if (found := summary.get("stranger")) else ""
+    return f"{summary['parsed']} sequences packed, {summary['broken']} broken members set aside{strangers}"
 
 
 if __name__ == "__main__":

@@ -113,9 +113,7 @@ def test_a_full_disk_gives_one_sentence_and_leaves_the_outputs_of_before(monkeyp
     said = capsys.readouterr().err
     assert "Traceback" not in said
     line = said.splitlines()[-1]  # lines of progress may stand before it
-    assert re.fullmatch(
-        r"error: pretrain: work/demo/backbone/\S+ can not be written, the disk is full: free .*\.", line
-    )
+    assert re.fullmatch(r"error: pretrain: work/demo/backbone/\S+ cannot be written, the disk is full: free .*\.", line)
     assert contents(Path("work")) == before
 
 

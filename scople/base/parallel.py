@@ -56,7 +56,7 @@ def ordered_map(function: Callable[[Task], Result], tasks: Sequence[Task], *, jo
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-    except (EOFError, BrokenPipeError) as error:
+    except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:  # the last: it died while it answered
         raise ScopleError(f"one of {jobs} worker processes ended early, perhaps for memory: use fewer jobs.") from error
     finally:
         for worker in workers:

@@ -17,11 +17,12 @@ import torch
 
 from scople.base.arithmetic import why_not
 from scople.base.errors import ScopleError
-from scople.base.params import Params, Profile
+from scople.base.params import Method, Params, Profile
 from scople.base.shapes import JOINTS, PERSONS
 from scople.commands.environment import Finding
+from scople.data.samples import BROKEN, Note
 from scople.formats.datasets import DataSet
-from scople.formats.recordings import PkuVideos, Plan
+from scople.formats.recordings import STRANGER, UNUSED, PkuVideos, Plan
 from scople.pipeline.layout import DATASETS, Layout
 from scople.pipeline.running import device
 from scople.text.loading import find_weights
@@ -56,9 +57,7 @@ def examine(params: Params) -> Iterator[Finding]:
             yield _refused(name, error, f"a description in {DATASETS}")
             continue
         is_synthetic = layout.is_synthetic(entry.raw)
-        finding, plan = examine_archives(
-            dataset, folder, is_synthetic=is_synthetic, body_choice=params.method.body_choice
-        )
+        finding, plan = examine_archives(dataset, folder, is_synthetic=is_synthetic, method=params.method)
         yield finding
         if is_synthetic:
             samples[name] = len(dataset.classes) * (params.demo.training_samples + params.demo.test_samples)
@@ -82,7 +81,7 @@ def examine(params: Params) -> Iterator[Finding]:
 
 
 def examine_archives(
-    dataset: DataSet, folder: Path, *, is_synthetic: bool, body_choice: str
+    dataset: DataSet, folder: Path, *, is_synthetic: bool, method: Method
 ) -> tuple[Finding, Plan | None]:
     """Look through a data set's archives.
 
@@ -90,7 +89,7 @@ def examine_archives(
         dataset: what to look for.
         folder: its raw folder.
         is_synthetic: does the demo stage write the recordings? Then they may be absent, and in any number.
-        body_choice: as in params.yaml.
+        method: how recordings are read, and how many may be broken.
 
     Returns:
         The finding; and what would be read, None if an archive is missing or not readable.
@@ -109,16 +108,20 @@ def examine_archives(
         advice = "" if is_synthetic else f"put {names} there as distributed, or take {dataset.name} out of params.yaml"
         return Finding(subject, f"{folder} lacks {names}", wish, advice), None
     try:
-        plan = dataset.recordings.plan(folder, classes=len(dataset.classes), body_choice=body_choice)
+        plan = dataset.recordings.plan(folder, classes=len(dataset.classes), body_choice=method.body_choice)
     except ScopleError as error:
         return _refused(subject, error, wish), None
     found = f"{plan.recordings:,} to read in {folder}"
     listed = plan.counts.get("missing_list", 0)
     if expected and expected.missing:
         found += f", besides {listed} of the {expected.missing} officially missing"
-    if plan.notes:
-        first = plan.notes[0]
-        found += f", {len(plan.notes):,} unusable (first {first.file}: {first.reason})"
+    notes: dict[str, list[Note]] = defaultdict(list)
+    for note in plan.notes:
+        notes[note.kind].append(note)
+    for kind, what in ((BROKEN, "unusable"), (STRANGER, "no recordings"), (UNUSED, "not used")):
+        if kind in notes:
+            first = notes[kind][0]
+            found += f", {len(notes[kind]):,} {what} (first {first.file}: {first.reason})"
     advice = ""
     if plan.recordings == 0:
         advice = "put the recordings there"
@@ -126,6 +129,8 @@ def examine_archives(
         more = plan.recordings - (expected.recordings - expected.missing)
         advice = f"take {more:,} foreign ones out" if more > 0 else f"get the archives again, {-more:,} are not in them"
         advice += f" (or correct `expected` in {dataset.name}.yaml)"
+    elif len(notes[BROKEN]) > method.max_broken * plan.members:
+        advice = f"get the archive again or raise max_broken, which is {method.max_broken:g} of {plan.members:,} files"
     return Finding(subject, found, wish, advice), plan
 
 
@@ -155,7 +160,7 @@ def examine_device(params: Params) -> Finding:
 
 
 def examine_arithmetic(params: Params) -> Finding:
-    """Say whether the results will have the bytes that other machines get; nothing stops a run that can not."""
+    """Say whether the results will have the bytes that other machines get; nothing stops a run that cannot."""
     kind, reason = params.machine.arithmetic, why_not()
     if kind == "portable" and not reason and device(params).type == "cuda":
         reason = "a GPU rounds otherwise"
@@ -200,7 +205,7 @@ def dvc_cache() -> Path:
     return Path(done.stdout.strip() or ".dvc/cache")
 
 
-def _room(subject: str, free: float, needed: float, purpose: str, advice: str) -> Finding:
+def _room(subject: str, free: float | int, needed: float | int, purpose: str, advice: str) -> Finding:
     return Finding(
         subject,
         f"{free / GB:.1f} GB free",
@@ -223,7 +228,7 @@ def _outputs(corpora: Iterable[int], splits: Iterable[int], scale: Profile) -> f
     return sum(corpora) * PACKED + sum(splits) * _feature_bytes(scale)
 
 
-def _size(folder: Path) -> float:
+def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 

@@ -13,12 +13,15 @@ from scople.commands.environment import Finding, examine_environment
 
 def main() -> None:
     """Print every finding, the environment first: without its packages nothing else can be looked at."""
-    findings = show(examine_environment(Path("requirements.lock")))
+    environment = examine_environment(Path("requirements.lock"))
     try:
         from scople.commands.checkup import examine
-        from scople.pipeline.running import run
+        from scople.pipeline.running import run, told
     except ModuleNotFoundError as error:
+        show(environment)
         sys.exit(f"error: doctor: {error.name} is not installed and all other checks need it: call `make setup`.")
+    with told("doctor"):
+        findings = show(environment)
     run(lambda params: conclude(findings + show(examine(params))))
 
 

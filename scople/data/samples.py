@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from scople.base.errors import ScopleError
+from scople.base.errors import printable as printable
 
 BROKEN = "broken"
 """The kind of a `Note` about a member that gave no sample; `max_broken` counts these."""
@@ -51,9 +52,3 @@ class BadMember(ScopleError):
         super().__init__(f"line {line}: {reason}" if line else reason)
         self.reason = reason
         self.line = line
-
-
-def printable(text: bytes | str, longest: int = 40) -> str:
-    """`text` in ASCII on one line, cut to `longest` characters: what a report may quote from a damaged file."""
-    shown = ascii(text if isinstance(text, str) else text[: longest + 1].decode("latin-1"))[1:-1]
-    return shown if len(shown) <= longest else shown[: longest - 3] + "..."

@@ -5,6 +5,7 @@ at all is listed with its fault and never opened. A member carries all that read
 processes need not hold the table of contents of a zip with 57,600 files.
 """
 
+import io
 import os
 import re
 import stat
@@ -14,13 +15,19 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from scople.base.errors import ScopleError
+from scople.base.errors import ScopleError, printable
 from scople.data.samples import BadMember
 
 LARGEST_MEMBER = 32 * 2**20
 """Bytes of the largest member that is read; NTU's largest has under 2 MB, a PKU-MMD video some 10 MB."""
 
+LONGEST_SHOWN = 80
+"""Characters of a path that a report shows."""
+
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, ..., length of the name, length of the extra field
+
+_ENTRY = struct.Struct("<8xH18xHHH12x")  # of the table: flags, lengths of name, extra field and comment
+_UTF8 = 1 << 11
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,6 +61,17 @@ class Member:
     def name(self) -> str:
         """The file name without folders."""
         return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def shown(self) -> str:
+        """The path as a report may show it: in printable ASCII, of a long one the end."""
+        text = printable(self.path, 10 * len(self.path))
+        return text if len(text) <= LONGEST_SHOWN else "..." + text[3 - LONGEST_SHOWN :]
+
+    @property
+    def shown_with_archive(self) -> str:
+        """As `shown`, below the name of the archive."""
+        return f"{printable(self.archive.name.removesuffix('.zip'))}/{self.shown}"
 
     def read(self) -> bytes:
         """The whole content.
@@ -89,8 +107,13 @@ class Member:
 
 def find_archive(folder: Path, name: str) -> Path | None:
     """What is called `name` in a folder, be it the zip or the folder unpacked from it; None if it holds neither."""
+    return next(iter(find_archives(folder, name)), None)
+
+
+def find_archives(folder: Path, name: str) -> list[Path]:
+    """All that is called `name` in a folder, a zip and a folder perhaps; the first is the one that is read."""
     plain = name.removesuffix(".zip")
-    return next((folder / each for each in (name, plain, f"{plain}.zip") if (folder / each).exists()), None)
+    return [folder / each for each in dict.fromkeys((name, plain, f"{plain}.zip")) if (folder / each).exists()]
 
 
 def list_members(archive: Path) -> list[Member]:
@@ -99,17 +122,20 @@ def list_members(archive: Path) -> list[Member]:
     Raises:
         ScopleError: the archive itself cannot be read.
     """
+    if archive.exists() and not (archive.is_dir() or archive.is_file()):  # a pipe would be waited for
+        raise ScopleError(f"{archive} is neither a zip nor a folder: put the archive there.")
     try:
         members = _list_folder(archive) if archive.is_dir() else _list_zip(archive)
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, struct.error) as error:
-        raise ScopleError(f"{archive} is no readable zip ({error}): get it again.") from error
+        raise ScopleError(f"{archive} is no readable zip ({printable(str(error), 80)}): get it again.") from error
     except OSError as error:
-        raise ScopleError(f"{error.filename} can not be read ({error.strerror}): correct its rights.") from error
+        place = printable(str(error.filename or archive), 80)
+        raise ScopleError(f"{place} cannot be read ({error.strerror}): correct its rights.") from error
     return sorted(members, key=lambda member: (member.path, member.place or ()))
 
 
 def _list_zip(archive: Path) -> list[Member]:
-    with zipfile.ZipFile(archive) as file:
+    with _Table(archive) as table, zipfile.ZipFile(table) as file:
         return [
             Member(
                 archive,
@@ -120,6 +146,28 @@ def _list_zip(archive: Path) -> list[Member]:
             for entry in file.infolist()
             if not entry.filename.endswith("/")  # a folder; is_dir() fails on an empty name
         ]
+
+
+class _Table(io.FileIO):
+    """A zip as `zipfile` can list it where a name is said to be UTF-8 and is not.
+
+    Such a name is said to be of the old code page instead, which has a character for every byte.
+    """
+
+    def read(self, size: int = -1) -> bytes:
+        content = super().read(size)
+        if not content.startswith(b"PK\x01\x02"):
+            return content
+        table, start = bytearray(content), 0
+        while len(table) - start >= _ENTRY.size and table.startswith(b"PK\x01\x02", start):
+            flags, name_length, *others = _ENTRY.unpack_from(table, start)
+            name = table[start + _ENTRY.size : start + _ENTRY.size + name_length] if flags & _UTF8 else b""
+            try:
+                name.decode()
+            except UnicodeDecodeError:
+                struct.pack_into("<H", table, start + 8, flags & ~_UTF8)
+            start += _ENTRY.size + name_length + sum(others)
+        return bytes(table)
 
 
 def _zip_fault(entry: zipfile.ZipInfo) -> str:

@@ -165,9 +165,10 @@ def _checked(outcomes: Iterable[Sample | Note], name: str, members: int, max_bro
         elif outcome.kind == BROKEN:
             broken += 1
             if broken > max_broken * members:
+                reason = outcome.reason if len(outcome.reason) <= 80 else outcome.reason[:77] + "..."
                 raise ScopleError(
                     f"{name} has {broken} broken files among {members}, the last {outcome.file}, line {outcome.line} "
-                    f"({outcome.reason}), and max_broken is {max_broken:g}: get the archive again or raise max_broken."
+                    f"({reason}), and max_broken is {max_broken:g}: get the archive again or raise max_broken."
                 )
         yield outcome
     if not samples:

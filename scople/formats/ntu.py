@@ -57,7 +57,8 @@ def parse_skeleton(text: bytes) -> Recording:
         text: the whole file.
 
     Returns:
-        The recording in the file's order.
+        The recording in the file's order. Of a file cut short none is believed: its counts tell, and its last number is
+        the tracking state, which is not read.
 
     Raises:
         BadMember: the file is not exactly of the form above, or a coordinate is not a number of at most
@@ -105,7 +106,7 @@ def _walk(fields: Fields) -> tuple[int, list[int], list[int], list[int]]:
 
     frames = count(0, "a frame count")
     if frames > MOST_FRAMES:
-        raise BadMember(f"frame count {frames} is above {MOST_FRAMES}", 1)
+        raise BadMember(f"frame count {printable(fields.line(0))} is above {MOST_FRAMES}", 1)
     frame, slot, headers = [], [], []
     cursor = 1
     for current in range(frames):
@@ -114,7 +115,7 @@ def _walk(fields: Fields) -> tuple[int, list[int], list[int], list[int]]:
         for position in range(bodies):
             joints = count(cursor + 1, "a joint count")
             if joints != JOINTS:
-                raise BadMember(f"joint count {joints} is not {JOINTS}", cursor + 2)
+                raise BadMember(f"joint count {printable(fields.line(cursor + 1))} is not {JOINTS}", cursor + 2)
             frame.append(current)
             slot.append(position)
             headers.append(cursor)

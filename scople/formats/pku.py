@@ -56,7 +56,8 @@ def parse_skeleton(text: bytes) -> Float32[np.ndarray, "M T V C"]:
     """Read one skeleton file: both bodies over all frames, in the file's order; no choice of bodies is needed.
 
     Raises:
-        BadMember: a line has not 150 numbers, or one is beyond `FARTHEST` metres.
+        BadMember: a line has not 150 numbers, one is beyond `FARTHEST` metres, or the last one may have been cut:
+            in a file as distributed a blank or a line's end follows it.
     """
     fields = Fields(text)
     width = PERSONS * JOINTS * 3
@@ -74,6 +75,8 @@ def parse_skeleton(text: bytes) -> Float32[np.ndarray, "M T V C"]:
             f"'{printable(fields.field(wrong))}' is not a coordinate in metres, at most {FARTHEST:g}",
             wrong // width + 1,
         )
+    if not text[-1:].isspace():
+        raise BadMember("the file ends without a line's end: its last number may be cut", len(fields))
     frames = values.astype(np.float32).reshape(-1, PERSONS, JOINTS, 3)
     return np.ascontiguousarray(frames.swapaxes(0, 1))
 
@@ -107,7 +110,7 @@ def cut(
 
     A start behind the end is swapped with it; what lies beyond the ends of the video is cut off; of an instance
     longer than `LONGEST_INSTANCE` the middle is kept; a body that is never seen, and the instances of
-    `BAD_INSTANCES`, are left out.
+    `BAD_INSTANCES`, are left out. An instance outside the video is a sign of a video that was cut short.
 
     Args:
         video: name as `0002-L`.
@@ -162,7 +165,9 @@ def parse_cross_subject(text: str) -> dict[str, bool]:
     for names, training in zip(lists, (True, False), strict=True):
         for name in names:
             if parse_name(f"{name}.txt") is None:
-                raise ScopleError(f"'{name[:40]}' in cross-subject.txt is not a video name such as 0002-L: correct it.")
+                raise ScopleError(
+                    f"'{printable(name)}' in cross-subject.txt is not a video name such as 0002-L: correct it."
+                )
             if is_training.setdefault(name, training) != training:
                 raise ScopleError(f"video {name} stands in both lists of cross-subject.txt: correct it.")
     return is_training

@@ -4,20 +4,41 @@ A format plans its work before it reads anything: the plan names the members tha
 the rest into tasks that any process can do on its own.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from scople.base.errors import ScopleError
+import numpy as np
+
+from scople.base.errors import ScopleError, printable
 from scople.data.samples import BROKEN, BadMember, Note, Sample
 from scople.data.skeletons import BODY_CHOICES
 from scople.formats import ntu, pku
-from scople.formats.archive import Member, find_archive, list_members
+from scople.formats.archive import Member, find_archives, list_members
 
 TASK_SIZE = 32
 """Recordings per task of `NtuSkeletons`: about 10 MB of text."""
+
+REACH = 10.0
+"""Metres that a coordinate plausibly has; a Kinect sees people up to 4.5 m away. Beyond it there is a note."""
+
+STRANGER = "stranger"
+"""The kind of a `Note` about a file that is no recording and does not look like one, such as README.txt."""
+
+UNUSED = "unused_archive"
+"""The kind of a `Note` about an archive beside another one of the same name."""
+
+Copies = Sequence[Member]
+"""Members of the same name; the first that is sound counts."""
+
+T = TypeVar("T")
+
+_NTU_LIKE = re.compile(r"\.skeleton$|S\d+C\d+P\d+R\d+A\d+", re.IGNORECASE)
+_PKU_LIKE = re.compile(r"\d-[A-Z]\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -25,9 +46,9 @@ class Plan:
     """What is to be read.
 
     Attributes:
-        members: number of files found; what `max_broken` is a fraction of.
+        members: number of files found, strangers left out; what `max_broken` is a fraction of.
         recordings: number of recordings that `tasks` read.
-        notes: on the members that are no recordings.
+        notes: on the members that cannot be read, on strangers, and on archives that are not used.
         counts: members left out on purpose, by reason.
         tasks: in the order of the samples' names.
         read: does one task.
@@ -61,11 +82,11 @@ class NtuSkeletons:
         return self.archives
 
     def plan(self, raw_folder: Path, *, classes: int, body_choice: str) -> Plan:
-        """Look through the archives; of two members with the same name the first by archive and path counts."""
-        found = [member for name in self.archives for member in list_members(find_archive(raw_folder, name))]
-        notes, counts = [], {"missing_list": 0, "outside_classes": 0}
-        chosen: dict[str, Member] = {}
-        for member in found:
+        """Look through the archives; of members with the same name the first sound one by archive and path counts."""
+        members, notes = _look_through(raw_folder, self.archives, _NTU_LIKE)
+        counts = {"missing_list": 0, "outside_classes": 0}
+        copies: dict[str, list[Member]] = defaultdict(list)
+        for member in members:
             name = ntu.parse_name(member.name)
             stem = member.name.removesuffix(".skeleton")
             if name is None:
@@ -76,14 +97,12 @@ class NtuSkeletons:
                 counts["outside_classes"] += 1
             elif member.fault:
                 notes.append(_broken(member, member.fault))
-            elif stem in chosen:
-                notes.append(_broken(member, f"a second file of this name; {chosen[stem].path} is used"))
             else:
-                chosen[stem] = member
-        members = [chosen[stem] for stem in sorted(chosen)]
-        tasks = [members[start : start + TASK_SIZE] for start in range(0, len(members), TASK_SIZE)]
+                copies[stem].append(member)
+        ordered = [copies[stem] for stem in sorted(copies)]
+        tasks = [ordered[start : start + TASK_SIZE] for start in range(0, len(ordered), TASK_SIZE)]
         read = partial(_read_skeletons, body_choice=body_choice, train_subjects=self.train_subjects)
-        return Plan(len(found), len(members), notes, counts, tasks, read)
+        return Plan(len(members), len(ordered), notes, counts, tasks, read)
 
 
 @dataclass(frozen=True)
@@ -111,20 +130,25 @@ class PkuVideos:
 
     def plan(self, raw_folder: Path, *, classes: int, body_choice: str) -> Plan:
         """Pair the files of each video; a video needs both of them and a place in the cross-subject list."""
+        subjects = raw_folder / self.subjects
         try:
-            text = (raw_folder / self.subjects).read_text(encoding="utf-8")
+            if not subjects.is_file():  # a pipe would be waited for
+                raise FileNotFoundError
+            text = subjects.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ScopleError(
-                f"{raw_folder / self.subjects} can not be read: put the data set's own list there, with the "
-                "training videos in line 2 and the test videos in line 4."
+                f"{subjects} cannot be read: put the data set's own list there, with the training videos in line 2 "
+                "and the test videos in line 4."
             ) from error
         is_training = pku.parse_cross_subject(text)
-        found = [list_members(find_archive(raw_folder, name)) for name in (self.skeletons, self.labels)]
-        notes: list[Note] = []
-        skeletons, labels = (_by_video(members, notes) for members in found)
+        members, notes = zip(
+            *(_look_through(raw_folder, [name], _PKU_LIKE) for name in (self.skeletons, self.labels)), strict=True
+        )
+        skeletons, labels = map(_by_video, members, notes)
+        notes = [note for each in notes for note in each]
         tasks = []
         for video in sorted(skeletons.keys() | labels.keys()):
-            member = skeletons.get(video) or labels[video]
+            member = (skeletons.get(video) or labels[video])[0]
             if video not in labels:
                 notes.append(_broken(member, "has no label file"))
             elif video not in skeletons:
@@ -132,45 +156,80 @@ class PkuVideos:
             elif video not in is_training:
                 notes.append(_broken(member, f"stands in neither list of {self.subjects}"))
             else:
-                tasks.append((member, labels[video], is_training[video]))
+                tasks.append((skeletons[video], labels[video], is_training[video]))
         read = partial(_read_video, classes=classes, first_frame=self.first_frame)
-        return Plan(sum(map(len, found)), len(tasks), notes, {}, tasks, read)
+        return Plan(sum(map(len, members)), len(tasks), notes, {}, tasks, read)
 
 
-def _by_video(members: list[Member], notes: list[Note]) -> dict[str, Member]:
+def _look_through(raw_folder: Path, names: Sequence[str], like: re.Pattern[str]) -> tuple[list[Member], list[Note]]:
+    """All members of some archives but the strangers, and notes on those and on archives that are not used."""
+    members: list[Member] = []
+    notes: list[Note] = []
+    for name in names:
+        archive, *others = find_archives(raw_folder, name)
+        notes += [Note(printable(each.name), 0, UNUSED, f"{archive.name} is read instead") for each in others]
+        for member in list_members(archive):
+            is_hidden = member.name.startswith(".") or "__MACOSX" in member.path.split("/")
+            if is_hidden or not like.search(member.name):
+                notes.append(Note(member.shown, 0, STRANGER, "no recording"))
+            else:
+                members.append(member)
+    return members, notes
+
+
+def _by_video(members: list[Member], notes: list[Note]) -> dict[str, list[Member]]:
     """Members by the videos they belong to; `notes` takes those that belong to none."""
-    videos: dict[str, Member] = {}
+    videos: dict[str, list[Member]] = defaultdict(list)
     for member in members:
-        video = member.name.removesuffix(".txt")
         if pku.parse_name(member.name) is None:
             notes.append(_broken(member, "the name is not of the form XXXX-V.txt, V one of L, M, R"))
         elif member.fault:
             notes.append(_broken(member, member.fault))
-        elif video in videos:
-            notes.append(_broken(member, f"a second file of this name; {videos[video].path} is used"))
         else:
-            videos[video] = member
+            videos[member.name.removesuffix(".txt")].append(member)
     return videos
 
 
 def _broken(member: Member, reason: str, line: int = 0) -> Note:
-    # A path in a damaged zip may hold anything; the report is plain text.
-    return Note(member.path.encode("ascii", "backslashreplace").decode(), line, BROKEN, reason)
+    return Note(member.shown, line, BROKEN, reason)
 
 
-def _read_skeletons(members: list[Member], *, body_choice: str, train_subjects: frozenset[int]) -> list[Sample | Note]:
+def _read_first(copies: Copies, parse: Callable[[bytes], T]) -> tuple[T | None, list[Note]]:
+    """What the first sound member gives, None if there is none; and notes on the other members."""
+    notes: list[Note] = []
+    for number, member in enumerate(copies):
+        try:
+            result = parse(member.read())
+        except BadMember as error:
+            where = f", in {member.shown_with_archive}" if len(copies) > 1 else ""
+            notes.append(_broken(member, error.reason + where, error.line))
+            continue
+        used = f"{member.shown_with_archive} is used"
+        notes = [replace(note, reason=f"{note.reason}; {used}") for note in notes]
+        return result, notes + [_broken(other, f"a second file of this name; {used}") for other in copies[number + 1 :]]
+    return None, notes
+
+
+def _far(file: str, line: int, sequence: np.ndarray) -> list[Note]:
+    farthest = np.abs(sequence).max(initial=0.0)
+    reason = f"a coordinate of {farthest:.1f} m is used, more than {REACH:g} m are not plausible"
+    return [Note(file, line, "far", reason)] if farthest > REACH else []
+
+
+def _read_skeletons(tasks: list[Copies], *, body_choice: str, train_subjects: frozenset[int]) -> list[Sample | Note]:
     choose = BODY_CHOICES[body_choice]
     outcomes: list[Sample | Note] = []
-    for member in members:
-        try:
-            sequence = choose(ntu.parse_skeleton(member.read()))
-        except BadMember as error:
-            outcomes.append(_broken(member, error.reason, error.line))
+    for copies in tasks:
+        sequence, notes = _read_first(copies, lambda text: choose(ntu.parse_skeleton(text)))
+        outcomes += notes
+        if sequence is None:
             continue
-        name = ntu.parse_name(member.name)
+        first = copies[0]
+        outcomes += _far(first.name, 0, sequence)
+        name = ntu.parse_name(first.name)
         outcomes.append(
             Sample(
-                name=member.name.removesuffix(".skeleton"),
+                name=first.name.removesuffix(".skeleton"),
                 label=name.action - 1,
                 subject=name.performer,
                 camera=name.camera,
@@ -183,31 +242,40 @@ def _read_skeletons(members: list[Member], *, body_choice: str, train_subjects: 
     return outcomes
 
 
-def _read_video(task: tuple[Member, Member, bool], *, classes: int, first_frame: int) -> list[Sample | Note]:
+def _read_video(task: tuple[Copies, Copies, bool], *, classes: int, first_frame: int) -> list[Sample | Note]:
     """The instances of one video.
 
     PKU-MMD's names tell neither subject nor repetition: the subject is 0, `setup` is the number of the video and
-    `replication` the line of the instance in the label file.
+    `replication` the line of the instance in the label file. A line that repeats an earlier one gives no sample. A
+    video with instances outside of it is cut short, and counts as broken whatever the rest of it gives.
     """
     skeletons, labels, is_training = task
-    reading = skeletons
-    try:
-        sequence = pku.parse_skeleton(skeletons.read())
-        reading = labels
-        instances = pku.parse_labels(labels.read())
-    except BadMember as error:
-        return [_broken(reading, error.reason, error.line)]
-    video = skeletons.name.removesuffix(".txt")
-    number, camera = pku.parse_name(skeletons.name)
     outcomes: list[Sample | Note] = []
+    sequence, notes = _read_first(skeletons, pku.parse_skeleton)
+    outcomes += notes
+    instances, notes = _read_first(labels, pku.parse_labels)
+    outcomes += notes
+    if sequence is None or instances is None:
+        return outcomes
+    file = skeletons[0].name
+    video = file.removesuffix(".txt")
+    number, camera = pku.parse_name(file)
+    first_line: dict[tuple[int, int, int], int] = {}
+    lost = 0
     for instance in instances:
+        line = first_line.setdefault((instance.action, instance.start, instance.end), instance.number)
+        if line < instance.number:
+            outcomes.append(Note(file, instance.number, "repeated", f"the same instance as in line {line}"))
+            continue
         if not 1 <= instance.action <= classes:
             reason = f"class {instance.action} is not in the class list"
-            outcomes.append(Note(f"{video}.txt", instance.number, "outside_classes", reason))
+            outcomes.append(Note(file, instance.number, "outside_classes", reason))
             continue
         piece, notes = pku.cut(video, sequence, instance, first_frame=first_frame)
         outcomes += notes
+        lost += any(note.kind == "outside_video" for note in notes)
         if piece is not None:
+            outcomes += _far(file, instance.number, piece)
             outcomes.append(
                 Sample(
                     name=f"{video}-{instance.number:03d}",
@@ -220,4 +288,7 @@ def _read_video(task: tuple[Member, Member, bool], *, classes: int, first_frame:
                     sequence=piece,
                 )
             )
+    if lost:
+        reason = f"{lost} of {len(instances)} instances lie outside its {sequence.shape[1]} frames: it is cut short"
+        outcomes.append(_broken(skeletons[0], reason))
     return outcomes

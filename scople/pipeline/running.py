@@ -1,18 +1,22 @@
 """What every stage does around its own work: check the call, fix the threads, say the outcome in one line."""
 
+import errno
 import inspect
+import json
+import logging
 import os
 import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from scople.base.arithmetic import settle, why_not
-from scople.base.errors import ScopleError
+from scople.base.errors import ScopleError, printable
 from scople.base.params import Params, load_params
 
 
@@ -37,11 +41,11 @@ def run(main: Callable[..., str], *, shares: bool = False) -> None:
         sys.exit(_fail(f"{stage} takes {count} names but got {len(words)}: call `{usage}`.", 2))
     signal.signal(signal.SIGTERM, _interrupt)
     start = time.monotonic()
-    try:
+    with told(stage):
         params = load_params()
         if params.machine.processes > 1 and shares and not under_torchrun():
             os.environ.setdefault("OMP_NUM_THREADS", str(params.machine.threads))  # torchrun wants it said
-            _become_torchrun(params.machine.processes, f"stages.{stage}", *words)
+            sys.exit(_call_torchrun(params.machine.processes, f"stages.{stage}", *words))
         if under_torchrun() and not shares:
             raise ScopleError("this stage works in one process: call it without torchrun.")
         settle(params.machine.arithmetic, params.machine.threads)
@@ -50,14 +54,32 @@ def run(main: Callable[..., str], *, shares: bool = False) -> None:
         torch.use_deterministic_algorithms(True)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA's matrix products need it for that
         outcome = main(params, *words)
+        if is_first_process():
+            title = " ".join([stage, *words])
+            print(f"{title}: {outcome} ({time.monotonic() - start:.1f} s, {_peak_memory():.0f} MB)", flush=True)
+
+
+@contextmanager
+def told(stage: str) -> Iterator[None]:
+    """Exit with one sentence and no traceback where something outside of this code is wrong.
+
+    That is a `ScopleError`, an interrupt, and what the operating system refuses: a place that cannot be read or
+    written, a full disk, a closed pipe. Whatever else is raised is a fault of this code and keeps its traceback.
+    """
+    try:
+        yield
     except ScopleError as error:
         sys.exit(_fail(f"{stage}: {error}", 1))
     except KeyboardInterrupt as interrupt:
         notes = getattr(interrupt, "__notes__", ["nothing half-written is left"])
         sys.exit(_fail(f"{stage}: interrupted; {'; '.join(notes)}.", *interrupt.args or (130,)))
-    if is_first_process():
-        title = " ".join([stage, *words])
-        print(f"{title}: {outcome} ({time.monotonic() - start:.1f} s, {_peak_memory():.0f} MB)", flush=True)
+    except OSError as error:
+        if error.filename is None and error.errno not in _OUTSIDE:
+            raise
+        if error.filename is None:  # mostly standard output; its rest must not fail again at the very end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+        place = printable(str(error.filename or "its output"), 80)
+        sys.exit(_fail(f"{stage}: {place} cannot be used ({error.strerror}): correct that and run it again.", 1))
 
 
 def under_torchrun() -> bool:
@@ -82,9 +104,36 @@ def device(params: Params) -> torch.device:
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _become_torchrun(processes: int, *command: str) -> None:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
-    os.execv(sys.executable, [*torchrun, "-m", *command])
+_OUTSIDE = {errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EIO}
+"""What the operating system refuses without naming a place."""
+
+
+def _call_torchrun(processes: int, *command: str) -> int:
+    """Run a stage in several processes; of all that fails in them the first is said, once.
+
+    Returns:
+        The exit code.
+    """
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import parse_args
+    from torch.distributed.run import run as torchrun
+
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    try:
+        torchrun(parse_args(["--standalone", f"--nproc_per_node={processes}", "-m", *command]))
+    except ChildFailedError as error:
+        _, failure = error.get_first_failure()
+        if _SAID in failure.error_file_data:
+            _fail(failure.message, 1)
+        return abs(failure.exitcode)
+    except SignalException as error:
+        return 128 + error.sigval  # the first process has said what is left
+    return 0
+
+
+_SAID = "sentence of a stage"
+"""Marks what `_fail` hands to torchrun; of a fault of this code the traceback has been printed already."""
 
 
 def _interrupt(number: int, _: object) -> None:
@@ -93,7 +142,11 @@ def _interrupt(number: int, _: object) -> None:
 
 
 def _fail(sentence: str, code: int) -> int:
-    print(f"error: {sentence}", file=sys.stderr, flush=True)
+    if under_torchrun() and code == 1 and (place := os.environ.get("TORCHELASTIC_ERROR_FILE")):
+        # All processes fail alike: torchrun is told, and whoever called it says the first sentence.
+        Path(place).write_text(json.dumps({"message": sentence, "timestamp": int(time.time()), _SAID: True}))
+    elif is_first_process() or code == 1:
+        print(f"error: {sentence}", file=sys.stderr, flush=True)
     return code
 
 

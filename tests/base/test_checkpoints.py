@@ -224,7 +224,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(ScopleError, match=r"training\.pt can not be written, the disk is full: free"):
+    with pytest.raises(ScopleError, match=r"training\.pt cannot be written, the disk is full: free"):
         checkpoint.save(parts, [{"epoch": 1}, {"epoch": 2}], is_last=True)
     assert [path.name for path in tmp_path.iterdir()] == ["training.pt"]
     assert (tmp_path / "training.pt").read_bytes() == before

@@ -1,5 +1,6 @@
 """Atomic outputs and named generators."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,7 @@ def test_a_full_disk_is_named_and_leaves_what_was_there(tmp_path, monkeypatch):
             beside.symlink_to("/dev/full")
             beside.write_text("two")
 
-    with pytest.raises(ScopleError, match=r"file\.txt can not be written, the disk is full"):
+    with pytest.raises(ScopleError, match=r"file\.txt cannot be written, the disk is full"):
         fill()
 
     def fail():
@@ -64,6 +65,65 @@ def test_a_full_disk_is_named_and_leaves_what_was_there(tmp_path, monkeypatch):
         fail()
     assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
     assert path.read_text() == "one"
+
+
+def test_two_writers_of_one_output_do_not_meet(tmp_path):
+    path = tmp_path / "folder"
+    with whole(path) as first, whole(path) as second:
+        for beside, content in ((first, "one"), (second, "two")):
+            beside.mkdir()
+            (beside / "file").write_text(content)
+    assert (path / "file").read_text() == "one"  # it ended last
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_left_alone(tmp_path):
+    code = (
+        "import os, sys; from scople.base.files import whole\n"
+        "with whole(sys.argv[1]) as path:\n    path.write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "file[1]"], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with whole(tmp_path / "file[1]") as one:
+        one.write_text("one")
+        with whole(tmp_path / "file[1]") as two:
+            two.write_text("two")
+        assert one.read_text() == "one"
+    assert [p.name for p in tmp_path.iterdir()] == ["file[1]"]
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_an_old_folder_is_kept_until_the_new_one_stands(tmp_path, monkeypatch, failing):
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old").touch()
+    replace, calls = os.replace, []
+
+    def fail(*places):
+        calls.append(places)
+        if len(calls) == failing:
+            raise PermissionError(13, "Permission denied", str(path))
+        replace(*places)
+
+    def swap():
+        with whole(path) as beside:
+            beside.mkdir()
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(PermissionError):
+        swap()
+    assert [p.name for p in tmp_path.rglob("*")] == ["folder", "old"]
+
+
+def test_a_link_to_a_folder_is_refused_before_any_work(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere")
+    (tmp_path / "broken").symlink_to("nowhere")
+    with pytest.raises(ScopleError, match="link is a link to a folder"), whole(tmp_path / "link"):
+        pytest.fail("work was done")
+    with whole(tmp_path / "broken") as beside:
+        beside.mkdir()
+    assert not (tmp_path / "broken").is_symlink()
 
 
 def test_named_generators_differ_and_repeat():

@@ -3,7 +3,9 @@
 import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import raw_files
@@ -16,6 +18,7 @@ from scople.text import clip
 
 NAMES = [f"S001C001P001R001A{i:03d}" for i in range(1, 8)]
 LISTED = NAMES[:2]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -36,7 +39,10 @@ def described(tmp_path):
 
 def examine(described, name, *, is_synthetic=False):
     return checkup.examine_archives(
-        DataSet.load(described / f"{name}.yaml"), described / "raw", is_synthetic=is_synthetic, body_choice="energy"
+        DataSet.load(described / f"{name}.yaml"),
+        described / "raw",
+        is_synthetic=is_synthetic,
+        method=load_params(ROOT / "params.yaml").method,
     )
 
 
@@ -61,7 +67,11 @@ def test_a_whole_archive_with_or_without_the_missing_ones(described, names, list
     [
         (NAMES[:-1], "4 to read", "get the archives again, 1 are not in them"),
         ([*NAMES, "S002C001P001R001A001"], "6 to read", "take 1 foreign ones out"),
-        ([*NAMES[1:], "notes"], "5 to read", ""),
+        (
+            [*NAMES[1:], "notes"],
+            "1 unusable (first inside/notes.skeleton: the name",
+            "get the archive again or raise max_broken",
+        ),
         (["notes"], "1 unusable (first inside/notes.skeleton: the name", "put the recordings there"),
     ],
     ids=["one short", "one too many", "foreign name", "no recording"],
@@ -72,6 +82,17 @@ def test_other_counts(described, names, found, advice):
     assert found in finding.found
     assert finding.advice.startswith(advice)
     assert bool(finding.advice) == bool(advice)
+
+
+def test_strangers_and_a_second_archive_are_named_and_nothing_is_to_do(described):
+    put(described, NAMES)
+    raw_files.write_folder(described / "raw/one", {"README.txt": b""})
+    with zipfile.ZipFile(described / "raw/one.zip", "a") as file:
+        file.writestr("README.txt", b"about")
+    finding, plan = examine(described, "seven")
+    assert (plan.members, finding.advice) == (7, "")
+    assert "1 no recordings (first README.txt: no recording)" in finding.found
+    assert "1 not used (first one: one.zip is read instead)" in finding.found
 
 
 def test_a_broken_and_a_missing_archive(described):
@@ -219,11 +240,12 @@ def test_every_line_is_printed_and_the_exit_code_says_whether_something_is_to_be
     lines = done.stdout.splitlines()
     subjects = [line[6:].split(":")[0] for line in lines]
     assert subjects == [
-        "Python", "packages", "recordings of seven", "recordings of three", "text weights", "device", "memory", "disk",
+        "Python", "packages", "recordings of seven", "recordings of three", "text weights", "device", "arithmetic",
+        "memory", "disk",
     ]  # fmt: skip
-    assert [line[:6].strip() for line in lines] == ["ok", "ok", "TO DO", "TO DO", "ok", "ok", "ok", "ok"]
+    assert [line[:6].strip() for line in lines] == ["ok", "ok", "TO DO", "TO DO", *["ok"] * 5]
     assert "data 3.5" in lines[-1]
-    assert done.stderr == "error: doctor: 2 of 8 checks ask for something: see TO DO above.\n"
+    assert done.stderr == "error: doctor: 2 of 9 checks ask for something: see TO DO above.\n"
 
 
 def test_all_is_well(workplace, monkeypatch):
@@ -236,7 +258,7 @@ def test_all_is_well(workplace, monkeypatch):
     raw_files.write_folder(raw / "b/skeletons", videos)
     findings = list(checkup.examine(load_params()))
     assert [finding.advice for finding in findings] == [""] * 7
-    assert doctor.conclude(findings) == "all 6 checks are well"
+    assert doctor.conclude(findings) == "all 7 checks are well"
     assert not (workplace / "work").exists()
 
 

@@ -1,6 +1,7 @@
 """Members of zips and folders, and members that must not be read."""
 
 import os
+import socket
 import stat
 import zipfile
 
@@ -130,6 +131,26 @@ def test_what_is_no_file_is_not_opened(tmp_path):
     (tmp_path / "x").mkdir()
     os.mkfifo(tmp_path / "x" / "a.txt")
     assert fault_of(tmp_path / "x") == "not a file"
+
+
+def test_a_name_that_is_not_utf8_costs_nothing_else(tmp_path):
+    raw_files.write_zip(tmp_path / "x.zip", {"\u00e9/a.txt": b"1", "\u00e8.txt": b"2", "b.txt": b"3"})
+    data = (tmp_path / "x.zip").read_bytes()
+    (tmp_path / "x.zip").write_bytes(data.replace("\u00e9".encode(), b"\xff\xfe"))
+    members = {member.path: member.read() for member in list_members(tmp_path / "x.zip")}
+    assert members == {b"\xff\xfe".decode("cp437") + "/a.txt": b"1", "\u00e8.txt": b"2", "b.txt": b"3"}
+    assert all(member.shown.isascii() for member in list_members(tmp_path / "x.zip"))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_what_is_no_archive_at_all_is_refused_at_once(tmp_path, kind):
+    if kind == "pipe":
+        os.mkfifo(tmp_path / "x.zip")
+    else:
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(os.path.relpath(tmp_path / "x.zip"))
+    with pytest.raises(ScopleError, match=r"x\.zip is neither a zip nor a folder"):
+        list_members(tmp_path / "x.zip")
 
 
 def test_an_archive_is_found_as_zip_or_as_folder(tmp_path):

@@ -213,18 +213,18 @@ def test_bad_members_are_set_aside_with_their_reasons(tmp_path, ntu):
     files["readme.txt"] = b"not a skeleton"
     raw_files.write_zip(tmp_path / "raw" / "one.zip", files)
     summary = parse(ntu, tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.3)
-    assert (summary["members"], summary["parsed"], summary["broken"]) == (34, 26, 7)
+    assert (summary["members"], summary["parsed"], summary["broken"]) == (33, 26, 6)
     rows = {row["file"]: (row["line"], row["kind"], row["reason"]) for row in report_of(tmp_path / "out")}
     assert rows == {
         f"{first}1.skeleton": ("0", "broken", "the file ends where a frame count should stand"),
         f"{first}2.skeleton": ("0", "broken", "no frame has a body"),
         f"{first}3.skeleton": ("85", "broken", "a joint has 12 fields, here are 11"),
         "z/S001C001P003R001A001.skeleton": (
-            "0", "broken", "a second file of this name; nturgb+d_skeletons/S001C001P003R001A001.skeleton is used",
+            "0", "broken", "a second file of this name; one/nturgb+d_skeletons/S001C001P003R001A001.skeleton is used",
         ),
         "../S005C001P001R001A001.skeleton": ("0", "broken", "its path leads out of the archive"),
         "../S001C001P003R001A002.skeleton": ("0", "broken", "its path leads out of the archive"),
-        "readme.txt": ("0", "broken", "the name is not of the form SsssCcccPpppRrrrAaaa.skeleton"),
+        "readme.txt": ("0", "stranger", "no recording"),
     }  # fmt: skip
 
 
@@ -232,7 +232,7 @@ def test_a_file_name_in_no_known_encoding_can_be_reported(tmp_path, ntu):
     raw_files.write_folder(tmp_path / "raw" / "one", recordings(3))
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/raw/one/\xff\n.skeleton")).touch()
     parse(ntu, tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.5)
-    assert [row["file"] for row in report_of(tmp_path / "out")] == ["\\udcff\n.skeleton"]
+    assert [row["file"] for row in report_of(tmp_path / "out")] == ["\\udcff\\n.skeleton"]
 
 
 @pytest.mark.parametrize(("broken", "passes"), [(2, True), (3, False)])
@@ -257,7 +257,78 @@ def test_an_archive_without_any_sample_is_refused(tmp_path, ntu):
         parse(ntu, tmp_path / "raw", tmp_path / "out")
 
 
+def test_strangers_are_named_and_stop_nothing(tmp_path, ntu):
+    strangers = {".DS_Store": b"x", "Thumbs.db": b"x", "README.txt": b"x"}
+    strangers["__MACOSX/nturgb+d_skeletons/._S001C001P001R001A001.skeleton"] = b"x"
+    raw_files.write_zip(tmp_path / "raw" / "one.zip", recordings(5) | strangers)
+    summary = parse(ntu, tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.0)
+    assert (summary["members"], summary["broken"], summary["stranger"]) == (5, 0, 4)
+    assert {row["file"] for row in report_of(tmp_path / "out") if row["kind"] == "stranger"} == strangers.keys()
+
+
+def test_what_looks_like_a_recording_is_no_stranger(tmp_path, ntu):
+    odd = {"S001C001P001R001A001 (1).skeleton": b"x", "S001C001P001R001A001.txt": b"x"}
+    raw_files.write_folder(tmp_path / "raw" / "one", recordings(5) | odd)
+    assert parse(ntu, tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.5)["broken"] == 2
+
+
+def test_an_archive_beside_the_one_that_is_read_is_named(tmp_path, ntu):
+    raw_files.write_zip(tmp_path / "raw" / "one.zip", recordings(3))
+    raw_files.write_folder(tmp_path / "raw" / "one", recordings(6))
+    assert parse(ntu, tmp_path / "raw", tmp_path / "out", jobs=1)["members"] == 3
+    (row,) = report_of(tmp_path / "out")
+    assert row == {"file": "one", "line": "0", "kind": "unused_archive", "reason": "one.zip is read instead"}
+
+
+def test_a_sound_copy_stands_in_for_a_damaged_one(tmp_path):
+    dataset = DataSet.load(describe(tmp_path, NTU | {"archives": "[one.zip, two.zip]"}))
+    files = recordings(3)
+    name = next(iter(files))
+    raw_files.write_zip(tmp_path / "raw" / "one.zip", files | {name: b"1\nx\n"})
+    raw_files.write_zip(tmp_path / "raw" / "two.zip", {name: files[name]})
+    raw_files.write_zip(tmp_path / "good" / "one.zip", files)
+    raw_files.write_zip(tmp_path / "good" / "two.zip", {})
+    parse(dataset, tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.3)
+    parse(dataset, tmp_path / "good", tmp_path / "sound", jobs=1)
+    for file in ("index.csv", "sequences.npy"):
+        assert files_of(tmp_path / "out")[file] == files_of(tmp_path / "sound")[file]
+    (row,) = report_of(tmp_path / "out")
+    assert (row["line"], row["kind"]) == ("2", "broken")
+    assert row["reason"].endswith(f"in one/{name}; two/{name} is used")
+
+
+def test_nothing_from_outside_reaches_the_report_raw(tmp_path, ntu):
+    raw_files.write_zip(tmp_path / "raw" / "one.zip", recordings(3) | {"\x1b[31mred" + "d" * 200 + ".skeleton": b""})
+    parse(ntu, tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.5)
+    assert files_of(tmp_path / "out")["parse_report.csv"].replace(b"\n", b"").decode().isprintable()
+    (row,) = report_of(tmp_path / "out")
+    assert len(row["file"]) == 80
+    raw_files.write_zip(tmp_path / "raw" / "one.zip", {"\x1b[31mred.skeleton": b""})
+    with pytest.raises(ScopleError, match=r"the last \\x1b\[31mred\.skeleton"):
+        parse(ntu, tmp_path / "raw", tmp_path / "out", jobs=1)
+
+
+def test_coordinates_out_of_reach_are_noted_and_used(tmp_path, ntu):
+    generator = np.random.default_rng(3)
+    for distance, kinds in ((6, []), (90, ["far"])):
+        text = raw_files.skeleton_text([[(7, joints)] for joints in raw_files.walk(generator, 3) + distance])
+        raw_files.write_folder(tmp_path / "raw" / "one", {"S001C001P001R001A001.skeleton": text})
+        assert parse(ntu, tmp_path / "raw", tmp_path / "out", jobs=1)["parsed"] == 1
+        assert [row["kind"] for row in report_of(tmp_path / "out")] == kinds
+
+
 # PKU-MMD
+
+
+def test_a_cut_video_counts_as_broken(tmp_path, pku):
+    folders = videos()
+    lines = folders["skeletons"]["0043-L.txt"].splitlines(keepends=True)
+    folders["labels"] = {"0043-L.txt": b"1,1,5,1\n2,11,15,1\n3,21,25,1\n"}
+    folders["skeletons"] = {"0043-L.txt": b"".join(lines[:9])}
+    write_videos(tmp_path / "raw", folders)
+    with pytest.raises(ScopleError, match="2 of 3 instances lie outside its 9 frames: it is cut short"):
+        parse(pku, tmp_path / "raw", tmp_path / "out", jobs=1)
+    assert parse(pku, tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.5)["parsed"] == 1
 
 
 @pytest.fixture
@@ -289,7 +360,7 @@ def write_videos(raw: Path, folders: dict[str, dict[str, bytes]]) -> None:
 
 def test_instances_of_videos(tmp_path, pku):
     write_videos(tmp_path / "raw", videos())
-    summary = parse(pku, tmp_path / "raw", tmp_path / "out", jobs=1)
+    summary = parse(pku, tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.2)
     index = Corpus.open(tmp_path / "out").index
     rows = index[["name", "label", "camera", "setup", "replication", "is_training", "frames", "bodies"]]
     first, swapped, clipped, *of_43 = rows.values.tolist()
@@ -297,17 +368,21 @@ def test_instances_of_videos(tmp_path, pku):
     assert swapped == ["0002-L-003", 1, 1, 2, 3, True, 6, 2]
     assert clipped == ["0002-L-004", 0, 1, 2, 4, True, 2, 2]
     assert of_43[0] == ["0003-M-001", 0, 2, 3, 1, False, 3, 1]
-    assert [row[0] for row in of_43[1:]] == [f"0043-L-{number:03d}" for number in range(1, 21)]
+    assert [row[0] for row in of_43[1:]] == ["0043-L-001"]
     assert (index["subject"] == 0).all()
     assert summary == {
-        "parsed": 24, "training": 23, "frames": 119, "broken": 0, "members": 6,
-        "clipped": 1, "known_bad": 1, "outside_classes": 1, "outside_video": 1, "swapped": 1,
+        "parsed": 5, "training": 4, "frames": 43, "broken": 1, "members": 6,
+        "clipped": 1, "known_bad": 1, "outside_classes": 1, "outside_video": 1, "repeated": 19, "swapped": 1,
     }  # fmt: skip
-    assert [(row["file"], row["line"], row["kind"]) for row in report_of(tmp_path / "out")] == [
+    rows = report_of(tmp_path / "out")
+    assert rows[0]["reason"] == "1 of 5 instances lie outside its 31 frames: it is cut short"
+    assert [(row["file"], row["line"], row["kind"]) for row in rows] == [
+        ("0002-L.txt", "0", "broken"),
         ("0002-L.txt", "2", "outside_classes"),
         ("0002-L.txt", "3", "swapped"),
         ("0002-L.txt", "4", "clipped"),
         ("0002-L.txt", "5", "outside_video"),
+        *(("0043-L.txt", str(line), "repeated") for line in range(2, 21)),
         ("0043-L.txt", "21", "known_bad"),
     ]
 
@@ -319,7 +394,7 @@ def test_videos_from_zips_give_the_same_bytes(tmp_path, pku):
     raw_files.write_zip(tmp_path / "zips" / "skeletons.zip", folders["skeletons"])
     raw_files.write_zip(tmp_path / "zips" / "labels.zip", folders["labels"])
     for raw in ("raw", "zips"):
-        parse(pku, tmp_path / raw, tmp_path / f"from_{raw}", jobs=1)
+        parse(pku, tmp_path / raw, tmp_path / f"from_{raw}", jobs=1, max_broken=0.2)
     assert files_of(tmp_path / "from_raw") == files_of(tmp_path / "from_zips")
 
 
@@ -332,11 +407,12 @@ def test_videos_that_cannot_be_used_are_set_aside(tmp_path, pku):
     folders["."] = {"cross-subject.txt": b"a\n0002-L,0043-L,0007-L,0009-R\nb\n0003-M,0008-L,0011-L\n"}
     write_videos(tmp_path / "raw", folders)
     summary = parse(pku, tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.5)
-    assert (summary["members"], summary["broken"], summary["parsed"]) == (16, 7, 24)
+    assert (summary["members"], summary["broken"], summary["parsed"]) == (16, 8, 5)
     broken = [
         (row["file"], row["line"], row["reason"]) for row in report_of(tmp_path / "out") if row["kind"] == "broken"
     ]
     assert broken == [
+        ("0002-L.txt", "0", "1 of 5 instances lie outside its 31 frames: it is cut short"),
         ("0007-L.txt", "0", "has no label file"),
         ("0008-L.txt", "0", "has no skeleton file"),
         ("0009-R.txt", "2", "'1;1;2;1' is not class,start,end,confidence"),
@@ -387,7 +463,7 @@ def test_the_frame_base_of_the_labels_is_stated_and_moves_the_cut(tmp_path):
     sequences = {}
     for first_frame in ("0", "1"):
         dataset = DataSet.load(describe(tmp_path, PKU | {"first_frame": first_frame}))
-        parse(dataset, tmp_path / "raw", tmp_path / "out", jobs=1)
+        parse(dataset, tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.2)
         sequences[first_frame] = np.array(Corpus.open(tmp_path / "out").sequence(0))
     assert [len(sequences[first_frame][0]) for first_frame in ("0", "1")] == [9, 10]  # frames 1..10, end out or in
     assert np.array_equal(sequences["0"], sequences["1"][:, 1:])

@@ -21,7 +21,7 @@ from scople.base.errors import ScopleError
 from scople.data.samples import BadMember
 from scople.data.skeletons import BODY_CHOICES, normalise
 from scople.formats import pku
-from scople.formats.archive import list_members
+from scople.formats.archive import LONGEST_SHOWN, list_members
 from scople.formats.ntu import parse_skeleton
 
 EXAMPLES = int(os.environ.get("SCOPLE_FUZZ", 2000))
@@ -168,6 +168,7 @@ def small_zip() -> bytes:
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("a/S001C001P001R001A001.skeleton", b"0\n" * 30, zipfile.ZIP_DEFLATED)
         file.writestr("S001C001P001R001A002.skeleton", b"1\n0\n")
+        file.writestr("\u00e9/\u00e8.skeleton", b"1\n0\n")  # damaged, a name that is not UTF-8
     return buffer.getvalue()
 
 
@@ -181,6 +182,8 @@ def test_damaged_zips(tmp_path_factory, damages):
     except ScopleError:
         return
     for member in members:
+        assert member.shown.isprintable()
+        assert len(member.shown) <= LONGEST_SHOWN
         try:
             content = member.read()
         except BadMember:
@@ -191,6 +194,6 @@ def test_damaged_zips(tmp_path_factory, damages):
 def test_the_zip_is_sound_before_the_damage(tmp_path):
     path = tmp_path / "sound.zip"
     path.write_bytes(small_zip())
-    assert [member.read() for member in list_members(path)] == [b"1\n0\n", b"0\n" * 30]
+    assert [member.read() for member in list_members(path)] == [b"1\n0\n", b"0\n" * 30, b"1\n0\n"]
     with pytest.raises(ScopleError, match="no readable zip"):
         (path.write_bytes(b""), list_members(path))

@@ -137,6 +137,13 @@ def test_an_empty_file_is_refused():
         parse_skeleton(b"")
 
 
+def test_an_absurd_count_is_quoted_in_short():
+    for text in (b"1e300\n", b"1\n1\n7 0 1 1 1 1 0 0.5 0.5 2\n1e300\n"):
+        with pytest.raises(BadMember, match=r"count 1e300 is") as caught:
+            parse_skeleton(text)
+        assert len(str(caught.value)) < 80
+
+
 def test_a_file_cut_at_any_byte_is_refused():
     joints = b"\n".join([b"0.125 -1.5 3.25 0 0 0 0 0 0 0 0 2"] * 25)
     text = b"1\n1\n7 0 1 1 1 1 0 0.5 0.5 2\n25\n" + joints + b"\n"

@@ -60,6 +60,15 @@ def test_a_broken_skeleton_file_is_refused_with_line_and_reason(change, line, re
     assert caught.value.line == line
 
 
+def test_a_last_number_that_may_be_cut_is_not_believed():
+    text = raw_files.video_text(video(2))
+    for length in range(len(text.rstrip()) - 4, len(text.rstrip()) + 1):
+        with pytest.raises(BadMember, match="its last number may be cut"):
+            pku.parse_skeleton(text[:length])
+    for end in (b" ", b"\n", b" \r\n\n"):
+        assert pku.parse_skeleton(text.rstrip() + end).shape == (2, 2, 25, 3)
+
+
 def test_labels():
     assert pku.parse_labels(b"5,10,20,2\r\n 51 , 30 , 25 , 1 \n\n") == [Instance(1, 5, 10, 20), Instance(2, 51, 30, 25)]
     assert pku.parse_labels(b"") == []
