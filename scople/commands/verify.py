@@ -17,7 +17,7 @@ from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.judging.certainty import Mean, paired_difference
 from scople.pipeline.layout import Layout
-from scople.pipeline.running import device, run
+from scople.pipeline.running import device
 
 TRACKED = ("dvc.lock", "datasets/demo/dvc.lock", "ablations/dvc.lock", "results")
 ERRORS = 4.0
@@ -141,7 +141,3 @@ def call(*words: str) -> str:
         reason = (done.stderr or done.stdout).strip().splitlines()[-1]
         raise ScopleError(f"`{' '.join(words)}` failed ({reason}): mend that first.")
     return done.stdout
-
-
-if __name__ == "__main__":
-    run(main)
