@@ -14,17 +14,17 @@ repro: $(READY)  ## set up and run the whole pipeline of the profile in params.y
 	dvc repro
 
 doctor: $(READY)  ## check archives, weights, device, memory, disk and versions before a long run
-	@python -m scople.commands.doctor
+	@scople doctor
 
 ablations: $(READY)  ## Tables 1 and 4, Figure 3 and the diagnostics on top of it
 	dvc repro ablations/dvc.yaml
 
 lock: $(READY)  ## do the committed locks belong to this code? without any data, in seconds
-	@python -m scople.commands.verify lock
+	@scople verify lock
 
 verify: $(READY)  ## run everything again, nothing from a cache, and compare with what is committed
 	dvc repro --all-pipelines --force --no-run-cache
-	python -m scople.commands.verify check
+	scople verify check
 
 test: $(READY)  ## set up and run the fast tests
 	pytest -q

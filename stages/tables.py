@@ -15,7 +15,7 @@ from scople.base.params import Params
 from scople.judging.certainty import over_seeds
 from scople.pipeline.layout import DATASETS, FIGURE3, Layout
 from scople.pipeline.running import device, run
-from scople.reports.tables import figure3_means, flat_table, paper_table, scatter_table, summary
+from scople.reports.tables import figure3_means, flat_table, paper_table, scatter_table, summary, zsl_bars
 
 TEXT_BACKBONES = {"minilm": "all-MiniLM-L6-v2", "clip": "CLIP-ViT-B/32"}
 SYNTHETIC = "measured on synthetic recordings; not comparable with the paper's numbers"
@@ -49,13 +49,14 @@ def main(params: Params, pipeline: str) -> str:
         variant: {split: _evaluation(params, split, variant) for split in splits}
         for variant in dict.fromkeys(chain(*rows.values()))
     }
+    printed = {name: pd.read_csv(DATASETS / "paper_tables" / f"{name}.csv") for name in layouts[pipeline]}
     tables = {}
     for name, layout in layouts[pipeline].items():
         both = ("entropy", "stacking") if pipeline == "main" else ()
         gates = dict.fromkeys((*both, params.method.gate))
         tables[name] = paper_table(
             layout,
-            pd.read_csv(DATASETS / "paper_tables" / f"{name}.csv"),
+            printed[name],
             {(variant, gate): _repeats(evaluations[variant], gate) for variant in rows[name] for gate in gates},
             text_backbone=TEXT_BACKBONES[params.scale.text_encoder],
             note=note,
@@ -67,6 +68,9 @@ def main(params: Params, pipeline: str) -> str:
     layout = Layout(params.profile, "" if pipeline == "main" else pipeline)
     measured = {split: over_seeds(entry["repeats"]) for split, entry in evaluations[params.variant].items()}
     if pipeline == "main":
+        zsl = {split: metrics["zsl"] for split, metrics in measured.items()}
+        chance = tables["controls"].groupby("split")["chance"].first()
+        tables["zsl"] = zsl_bars(layouts[pipeline], printed, zsl, chance).assign(note=note)
         tables["losses"] = flat_table([_losses(params, layout, split) for split in splits], decimals=4)
         save_json(summary(_groups(layouts[pipeline], splits), measured), layout.metrics("summary"))
         save_json(machine(params.machine.arithmetic, params.machine.threads, device(params)), layout.machine)

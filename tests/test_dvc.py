@@ -107,7 +107,7 @@ def test_second_run_does_nothing_and_git_is_clean(finished):
 
 
 def verify(place, verb):
-    words = (sys.executable, "-m", "scople.commands.verify", verb)
+    words = (sys.executable, "-m", "scople", "verify", verb)
     return subprocess.run(words, cwd=place, capture_output=True, text=True, check=False)
 
 

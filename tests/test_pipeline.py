@@ -181,6 +181,28 @@ def test_what_is_made_goes_to_the_remote_of_its_profile_or_nowhere(root):
     assert not any(re.search(r"(data/raw|work)/paper", text) for text in locks)
 
 
+def test_plots_lay_the_losses_of_every_split_over_each_other(root):
+    plots = [plot for plot in yaml.safe_load((root / "dvc.yaml").read_text())["plots"] if isinstance(plot, dict)]
+    splits = list(yaml.safe_load((root / "params.yaml").read_text())["splits"])
+    for name, part in (
+        ("Loss of SCoPLe on every split", "scople"),
+        ("Loss of the backbone on every split", "backbone"),
+    ):
+        (plot,) = [plot[name] for plot in plots if name in plot]
+        assert list(plot["y"]) == [f"work/${{profile}}/history/{part}/{split}/1.csv" for split in splits]
+
+
+def test_an_artifact_is_the_model_of_each_fixed_split(root):
+    artifacts = yaml.safe_load((root / "dvc.yaml").read_text())["artifacts"]
+    tables = yaml.safe_load((root / "datasets/paper_tables/layout.yaml").read_text())
+    fixed = list(tables["main"]["table2"]["columns"])
+    (model, *_) = [next(iter(out)) for out in stage_entries(root)["train"]["outs"]]
+    paths = [model.replace("${item.split}", split).replace("${item.seed}", "1") for split in fixed]
+    assert [artifact["path"] for artifact in artifacts.values()] == paths
+    assert list(artifacts) == [split.replace("_", "-") for split in fixed]  # DVC takes no underscore in a name
+    assert all({"type", "desc", "labels"} <= artifact.keys() for artifact in artifacts.values())
+
+
 def test_readme_names_functions_and_tests_that_exist(root):
     table = (root / "README.md").read_text().split("## How to read the code")[1].split("\n## ")[0]
     names = re.findall(r"`(scople(?:\.\w+)+)`", table)

@@ -208,10 +208,8 @@ def test_compare_prints_variants_side_by_side(inside, capsys):
     assert "The same in both: scople, no_prompts." in printed
     assert "+0.00" not in printed
     subprocess.run(["git", "init", "-q"], cwd=inside, check=True)
-    assert_one_sentence(
-        call(inside, "scople.commands.compare", "scople", "nonsense"), "'nonsense'", "variant", "revision"
-    )
-    assert_one_sentence(call(inside, "scople.commands.compare", "scople", "coop"), "'coop'", "dvc repro")
+    assert_one_sentence(call(inside, "scople", "compare", "scople", "nonsense"), "'nonsense'", "variant", "revision")
+    assert_one_sentence(call(inside, "scople", "compare", "scople", "coop"), "'coop'", "dvc repro")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What a person calls: doctor, verify, compare."""
+"""What a person calls, by the command `scople`: doctor, verify, compare."""
 
 from scople.pipeline.starting import start
 

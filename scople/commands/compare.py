@@ -11,7 +11,6 @@ from scople.base.documents import listed, quoted, read_document
 from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.pipeline.layout import DATASETS, Layout
-from scople.pipeline.running import run
 from scople.reports.comparison import compare, readable, verdict
 
 OURS = "SCoPLe (ours)"
@@ -106,7 +105,3 @@ def _paper() -> tuple[dict[str, list[str]], dict[tuple[str, str], float]]:
             if len(entry["splits"]) > 1:
                 means[column] = entry["splits"]
     return means, printed
-
-
-if __name__ == "__main__":
-    run(main)

@@ -46,7 +46,3 @@ def conclude(findings: list[Finding]) -> str:
     if wanting:
         raise ScopleError(f"{wanting} of {len(findings)} checks ask for something: see TO DO above.")
     return f"all {len(findings)} checks are well"
-
-
-if __name__ == "__main__":
-    main()

@@ -18,7 +18,7 @@ from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.judging.certainty import Mean, paired_difference
 from scople.pipeline.layout import Layout
-from scople.pipeline.running import device, run
+from scople.pipeline.running import device
 
 RESTORE = "run `dvc repro`, or restore it with git"
 LOSSES = {"split": str, "backbone_loss": float, "backbone_accuracy": float, "loss": float}
@@ -173,7 +173,3 @@ def _called(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(words, capture_output=True, text=True, check=False)
     except OSError as error:
         raise ScopleError(f"{words[0]} cannot be called ({error.strerror}): install it, or put it on PATH.") from error
-
-
-if __name__ == "__main__":
-    run(main)

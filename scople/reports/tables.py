@@ -14,6 +14,9 @@ HEADINGS = {"zsl": "ZSL", "s": "S", "u": "U", "h": "H"}
 METRICS = {"zsl": "zsl", "s": "seen", "u": "unseen", "h": "harmonic"}
 """Column suffix → name in the metric files."""
 
+OURS = "SCoPLe (ours)"
+"""The method's row in the paper's tables."""
+
 Repeats = Mapping[str, Sequence[Mapping[str, float]]]
 """Split → the metrics of each repeat, in per cent."""
 
@@ -104,6 +107,39 @@ def summary(groups: Mapping[str, Sequence[str]], measured: Mapping[str, Mapping[
                 if mean.splits > 1:
                     found[f"{metric}_{name}_se"] = round(mean.error, 4)
     return found
+
+
+def zsl_bars(
+    layouts: Mapping[str, Mapping[str, Any]],
+    printed: Mapping[str, pd.DataFrame],
+    measured: Mapping[str, float],
+    chance: Mapping[str, float],
+) -> pd.DataFrame:
+    """ZSL of each column of the tables beside chance and what the paper prints, for a bar plot.
+
+    Args:
+        layouts: table → its layout, as for `paper_table`.
+        printed: table → the paper's numbers, as for `paper_table`.
+        measured: split → ZSL in per cent.
+        chance: split → 100 / number of unseen classes.
+
+    Returns:
+        Columns column, source (chance | measured | paper), zsl (per cent, the mean over the column's splits, two
+        decimals); a column of which a split was not run is left out.
+    """
+    rows = []
+    for name, layout in layouts.items():
+        rows_of_ours = printed[name].query("model == @OURS and metric == 'ZSL'")
+        papers = rows_of_ours.set_index(["dataset", "split"])["value"]
+        for column, entry in layout["columns"].items():
+            if set(entry["splits"]) <= measured.keys():
+                bars = {
+                    "chance": np.mean([chance[split] for split in entry["splits"]]),
+                    "measured": np.mean([measured[split] for split in entry["splits"]]),
+                    "paper": papers[tuple(entry["paper"])],
+                }
+                rows += [{"column": column, "source": source, "zsl": zsl} for source, zsl in bars.items()]
+    return flat_table(rows)
 
 
 def figure3_means(points: pd.DataFrame, chosen: Mapping[str, int]) -> pd.DataFrame:

@@ -212,7 +212,7 @@ def test_clip_weights_are_looked_for_but_not_fetched(root, tmp_path, monkeypatch
 
 def call(place):
     return subprocess.run(
-        [sys.executable, "-m", "scople.commands.doctor"], cwd=place, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "scople", "doctor"], cwd=place, capture_output=True, text=True, check=False
     )
 
 

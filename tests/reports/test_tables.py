@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from scople.judging.certainty import over_seeds
-from scople.reports.tables import figure3_means, paper_table, scatter_table, summary
+from scople.reports.tables import figure3_means, paper_table, scatter_table, summary, zsl_bars
 
 METRICS = {"zsl": 50.0, "seen": 60.0, "unseen": 30.0, "harmonic": 40.0}
 
@@ -138,3 +138,25 @@ def test_scatter_pools_variances_not_deviations():
     assert table["repeats"].tolist() == [2, 2, 4]
     assert table["zsl"].tolist() == [2, 4.5, 3.25]
     assert table["zsl_std"].tolist() == [1.41, 4.95, 3.64]  # the root of (2 + 24.5) / 2
+
+
+def test_bars_of_zsl_are_means_of_the_column_beside_what_the_paper_prints(root, layout):
+    layouts = {name: layout[name] for name in ("table2", "table3")}
+    printed = {name: pd.read_csv(root / f"datasets/paper_tables/{name}.csv") for name in layouts}
+    measured = {
+        "ntu60_48_12": 31.0,
+        "pku_46_5_r1": 40.0,
+        "pku_46_5_r2": 50.0,
+        "pku_46_5_r3": 66.0,
+        "ntu60_55_5_r1": 1.0,
+    }
+    chance = {split: 20.0 for split in measured} | {"ntu60_48_12": 100 / 12}
+    bars = zsl_bars(layouts, printed, measured, chance)
+    assert bars.to_numpy().tolist() == [
+        ["ntu60_48_12", "chance", 8.33],
+        ["ntu60_48_12", "measured", 31.0],
+        ["ntu60_48_12", "paper", 52.96],
+        ["pku_46_5_random", "chance", 20.0],
+        ["pku_46_5_random", "measured", 52.0],
+        ["pku_46_5_random", "paper", 71.41],
+    ]

@@ -1,0 +1,94 @@
+"""The command `scople`: one door to what a person calls. `scople --help` teaches it, with an example for each command.
+
+A command's own module is loaded only when it is called, so that help and completion answer at once. Stages of the
+pipeline are not commands: DVC calls them as `python -m stages.<name>`.
+
+Exit codes: 0 when all is well, 1 with one sentence when something is to be done, 2 on a wrong call.
+"""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated, Literal
+
+try:
+    import typer
+except ModuleNotFoundError as error:
+    sys.exit(f"error: {error.name} is not installed and every command needs it: call `make setup`.")
+
+app = typer.Typer(
+    name="scople",
+    help="SCoPLe: zero-shot recognition of skeleton actions. The pipeline itself runs under DVC: `dvc repro`.",
+    epilog="Example: scople doctor",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain text: the same in a terminal, a log and a test
+    pretty_exceptions_enable=False,  # a fault of this code shows Python's own traceback
+)
+
+
+def _version(wanted: bool) -> bool:
+    if wanted:
+        print(f"scople {version('scople')}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of `scople` itself."""
+
+
+@app.command(epilog="Example: scople doctor")
+def doctor() -> None:
+    """Check what a long run needs.
+
+    Looks at archives, weights, device, memory, disk and versions, prints one line for each and changes nothing. Exit
+    code 1 if something is to be done.
+    """
+    from scople.commands.doctor import main
+
+    _words("doctor")
+    main()
+
+
+@app.command(epilog="Example: scople verify lock")
+def verify(
+    what: Annotated[
+        Literal["lock", "check"],
+        typer.Argument(help="lock: would a stage run again? check: is what a re-run gave the same as the last commit?"),
+    ],
+) -> None:
+    """Check the committed results.
+
+    `lock` needs no data and takes seconds. `check` compares the working tree with the last commit; `make verify` runs
+    everything again before it calls it.
+    """
+    from scople.commands.verify import main
+    from scople.pipeline.running import run
+
+    _words("verify", what)
+    run(main)
+
+
+@app.command(epilog="Example: scople compare scople no_prompts")
+def compare(
+    a: Annotated[str, typer.Argument(help="A variant of params.yaml, `workspace`, a git revision or an experiment.")],
+    b: Annotated[str, typer.Argument(help="What to compare it with.")],
+) -> None:
+    """Print two measurements side by side.
+
+    Each is a variant, a git revision or an experiment. Differences come in tables, the largest first.
+    """
+    from scople.commands.compare import main
+    from scople.pipeline.running import run
+
+    _words("compare", a, b)
+    run(main)
+
+
+def _words(command: str, *words: str) -> None:
+    """Put a command's words where `scople.pipeline.running.run` reads a stage's: on the command line."""
+    sys.argv = [command, *words]
