@@ -9,9 +9,12 @@ from scople.pipeline.running import run
 def main(params: Params, dataset: str) -> str:
     """Parse every recording, choose the bodies, pack the sequences."""
     layout = Layout(params.profile)
+    raw_folder = layout.raw(
+        params.raw_folder_of(dataset)
+    )  # first: a data set that params.yaml lacks has no files either
     summary = parse(
         DataSet.load(DATASETS / f"{dataset}.yaml"),
-        layout.raw(params.raw_folder_of(dataset)),
+        raw_folder,
         layout.corpus(dataset),
         jobs=params.machine.jobs,
         max_broken=params.method.max_broken,

@@ -162,7 +162,7 @@ def test_every_setting_that_a_stage_reads_is_declared(root, name):
         read.discard("variant")
     assert read, "a stage that reads nothing means that this test looks in the wrong place"
     assert {key for key in read if not any(key == d or d.startswith(f"{key}.") for d in declared)} == set()
-    groups = {"profile", "variant", "seed", "splits", "datasets", "demo"}
+    groups = {"profile", "variant", "variants", "seed", "splits", "datasets", "demo"}
     assert {key for key in declared if "." not in key} - groups <= read, "declared but not read"
 
 

@@ -324,7 +324,7 @@ def test_bad_params_stop_a_stage(inside):
     assert_one_sentence(call(inside, "stages.parse", "tiny"), "layer_dept", "not known")
 
 
-def test_a_wrong_folder_and_an_unknown_data_set_are_said(inside, tmp_path):
+def test_a_wrong_folder_and_an_unknown_data_set_are_said(inside):
     assert_one_sentence(call(inside, "stages.parse", "msr"), "data set 'msr'", "known are tiny")
     (inside / "params.yaml").unlink()
     assert_one_sentence(call(inside, "stages.parse", "tiny"), "this is not the project's folder")
