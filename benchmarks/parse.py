@@ -24,8 +24,7 @@ from scople.data.corpus import Corpus
 from scople.data.skeletons import choose_by_energy, normalise
 from scople.formats.datasets import DataSet, parse
 from scople.formats.ntu import parse_skeleton
-from tests import raw_files
-from tests.data import reference_parser
+from tests import raw_files, reference_parser
 
 FRAMES = 300
 NTU120 = 114_480

@@ -458,6 +458,12 @@ def test_a_killed_worker_is_told_in_one_sentence():
         list(ordered_map(os._exit, [3, 3], jobs=2))
 
 
+def test_a_worker_killed_while_it_answers_is_told_in_one_sentence():
+    half = "import os, pickle; os.write(1, pickle.dumps(bytes(1000))[:-50]); os._exit(3)"
+    with pytest.raises(ScopleError, match="one of 2 worker processes ended early"):
+        list(ordered_map(exec, [half, half], jobs=2))
+
+
 def test_the_frame_base_of_the_labels_is_stated_and_moves_the_cut(tmp_path):
     write_videos(tmp_path / "raw", videos())
     sequences = {}
