@@ -180,8 +180,12 @@ def test_a_remote_brings_everything_back(project, tmp_path):
     call(project, "dvc", "remote", "modify", "demo", "url", str(tmp_path / "remote"))
     commit(project)
     call(project, "dvc", "push")
+    call(project, "git", "tag", "-a", "ntu60-55-5@v0.1.0", "-m", "a version", **AUTHOR)
     call(tmp_path, "git", "clone", "-q", str(project), "clone")
     clone = tmp_path / "clone"
+    call(clone, "dvc", "artifacts", "get", ".", "ntu60-55-5", "-o", str(tmp_path / "model"))
+    model = project / "work/demo/model/ntu60_55_5/1.safetensors"
+    assert (tmp_path / "model").read_bytes() == model.read_bytes()
     assert "nothing would run" in verify(clone, "lock").stdout  # the lock alone says so
     edit(clone, "params.yaml", "alpha: 0.5", "alpha: 0.4")
     stale = verify(clone, "lock")
