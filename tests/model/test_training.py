@@ -121,8 +121,10 @@ class HostToDevice(TorchDispatchMode):
 @pytest.mark.parametrize(
     ("tower", "prefix_streams", "query"), [(tiny_clip, "both", "candidate"), (tiny_minilm, "prompted", "own")]
 )
-def test_no_step_asks_the_device_for_a_value_or_sends_it_one(tower, query, prefix_streams):
+def test_no_step_asks_the_device_for_a_value_or_sends_it_one(monkeypatch, tower, query, prefix_streams):
     """The meta device computes shapes only: whatever would have to wait for its values fails at once."""
+    adam = torch.optim.Adam  # whose fused step knows no meta device
+    monkeypatch.setattr(torch.optim, "Adam", lambda *words, **settings: adam(*words, **settings | {"fused": False}))
     tower = tower().float()
     model = over_a_tower(tower, prefix_streams=prefix_streams)
     settings = SETTINGS | {"device": torch.device("meta"), "epochs": 1, "batch_size": 29, "training_query": query}
