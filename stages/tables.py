@@ -69,7 +69,7 @@ def main(params: Params, pipeline: str) -> str:
     measured = {split: over_seeds(entry["repeats"]) for split, entry in evaluations[params.variant].items()}
     if pipeline == "main":
         zsl = {split: metrics["zsl"] for split, metrics in measured.items()}
-        chance = tables["controls"].groupby("split")["chance"].first()
+        chance = tables["controls"].groupby("split")["chance"].first().to_dict()
         tables["zsl"] = zsl_bars(layouts[pipeline], printed, zsl, chance).assign(note=note)
         tables["losses"] = flat_table([_losses(params, layout, split) for split in splits], decimals=4)
         save_json(summary(_groups(layouts[pipeline], splits), measured), layout.metrics("summary"))

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -440,20 +441,21 @@ def test_no_wrong_number_from_the_files_of_something_else(inside):
 
 
 @pytest.mark.parametrize(("stage", "section"), [("pretrain", "backbone"), ("train", "model")])
-def test_settings_alone_cannot_make_a_number_of_nothing(inside, stage, section):
-    """One epoch of one step: the loss is fine, and the weights after it are not."""
-    document = yaml.safe_load((inside / "params.yaml").read_text())
-    scale = document["profiles"]["demo"]
-    scale[stage] |= {"epochs": 1, "batch_size": 999, "learning_rate": 1e38}
-    (inside / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+def test_weights_that_the_last_step_spoils_are_no_result(inside, stage, section):
+    """One epoch of one step: its loss is fine, the weights after it are not. No file may set such a rate."""
     params = load_params()
+    scale = params.scale
+    spoiling = replace(getattr(scale, stage), epochs=1, batch_size=999, learning_rate=1e38)
+    params = replace(params, profiles=params.profiles | {"demo": replace(scale, **{stage: spoiling})})
     preflight.main(params)
     parse.main(params, "tiny")
     if stage == "train":
         pretrain.main(params, SPLIT)
         features.main(params, SPLIT)
     words = (SPLIT, "1") if stage == "train" else (SPLIT,)
-    said = refusal({"pretrain": pretrain, "train": train}[stage].main, *words)
+    with pytest.raises(ScopleError) as caught:
+        {"pretrain": pretrain, "train": train}[stage].main(params, *words)
+    said = str(caught.value)
     assert f"of the {section} is not finite after epoch 1" in said
     assert not (inside / f"work/demo/{section}").exists()
 

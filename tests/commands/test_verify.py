@@ -10,6 +10,9 @@ from scople.base.params import load_params
 from scople.commands import verify
 from scople.pipeline.layout import Layout
 
+BESIDE = {"test_samples": {"seen": 3, "unseen": 2}, "chance": 20.0, "texts": "a", "untrained_loss": 1.6}
+"""What a provenance file has that other rounding leaves alone."""
+
 
 @pytest.fixture
 def params(root):
@@ -54,6 +57,7 @@ def test_means_are_compared_and_damaged_metrics_refused(params, tmp_path, monkey
     save_json({"device": "elsewhere"}, layout.machine)
     for number, split in enumerate(params.splits):
         save_json({"zsl": 10.0 * number, "seen": 33.0}, layout.metrics(split))
+        save_json(BESIDE, layout.provenance(split))
     layout.tables.mkdir()
     rows = "".join(f"{split},1.5,40.0,0.5\n" for split in params.splits)
     (layout.tables / "losses.csv").write_text(f"split,backbone_loss,backbone_accuracy,loss\n{rows}")
@@ -65,6 +69,15 @@ def test_means_are_compared_and_damaged_metrics_refused(params, tmp_path, monkey
     assert list(found) == ["zsl", "seen", "backbone_loss", "backbone_accuracy", "loss"]
     assert found["zsl"].value == pytest.approx(-115 / 13)
     assert "zsl -8.85 (standard error 8.8)" in verify.check(params)
+    for other, said in (
+        (BESIDE | {"texts": "b"}, "texts of split .* is b and was a, though no rounding can change it"),
+        (BESIDE | {"untrained_loss": 1.61}, "before training is 1.61 and was 1.6, more than the 0.002 nats"),
+        ({"texts": "a"}, "does not say test_samples, chance, texts and untrained_loss: run `dvc repro`"),
+    ):
+        save_json(other, layout.provenance(split))
+        with pytest.raises(ScopleError, match=said):
+            verify.check(params)
+    save_json(BESIDE, layout.provenance(split))
     for content in ('{"zsl": NaN, "seen": 33.0}', "[1]", ""):
         layout.metrics(split).write_text(content)
         with pytest.raises(ScopleError, match=rf"^{layout.metrics(split)} .*: run `dvc repro`, or restore it"):
