@@ -1,17 +1,17 @@
 """What two variants, revisions or experiments measured, side by side; for people, not a stage of the pipeline."""
 
-import json
 from pathlib import Path, PurePath
 
 import pandas as pd
 from dvc.scm import SCM, SCMError, resolve_rev
 from scmrepo.exceptions import SCMError as GitError
 
+from scople.base.artefacts import load_flat_json
 from scople.base.documents import listed, quoted, read_document
 from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.pipeline.layout import DATASETS, Layout
-from scople.reports.comparison import compare, readable, verdict
+from scople.reports.comparison import HEADINGS, compare, readable, verdict
 
 OURS = "SCoPLe (ours)"
 """The method's row in the paper's tables."""
@@ -60,7 +60,7 @@ def _measured(params: Params, name: str) -> Metrics:
     """Metrics of a variant alone, or of every variant at a revision, under the profile of `params.yaml`.
 
     Raises:
-        ScopleError: no such variant nor revision, or it measured nothing.
+        ScopleError: no such variant nor revision, it measured nothing, or a metrics file is damaged.
     """
     main = Layout.of(params).metrics("*")
     if name in params.variants:
@@ -68,7 +68,7 @@ def _measured(params: Params, name: str) -> Metrics:
     else:
         patterns = [path.as_posix() for path in (main, Layout.of(params, "*").metrics("*"))]
     if name in params.variants or name == "workspace":
-        texts = {path: path.read_text() for pattern in patterns for path in Path().glob(pattern)}
+        texts = {path: path.read_bytes() for pattern in patterns for path in Path().glob(pattern)}
     else:
         try:
             git = SCM(".")
@@ -79,7 +79,7 @@ def _measured(params: Params, name: str) -> Metrics:
                 f"{quoted(name)} is neither a variant of params.yaml ({listed(params.variants)}) nor a git revision or "
                 "an experiment: correct the name."
             ) from error
-        texts = {PurePath(path): files.read_text(path) for pattern in patterns for path in files.glob(pattern)}
+        texts = {PurePath(path): files.read_bytes(path) for pattern in patterns for path in files.glob(pattern)}
     if not any(path.stem != "summary" for path in texts):
         raise ScopleError(f"{quoted(name)} has no {patterns[0]}: run `dvc repro` for it.")
     found: Metrics = {}
@@ -87,7 +87,10 @@ def _measured(params: Params, name: str) -> Metrics:
         if path.stem == "summary":  # of all splits
             continue
         variant = params.variant if PurePath(path).parent == main.parent else path.parent.name
-        found.setdefault(variant, {})[path.stem] = json.loads(text)
+        metrics = load_flat_json(text, float, path, again="restore it, or run `dvc repro` again")
+        if lacking := HEADINGS.keys() - metrics.keys():
+            raise ScopleError(f"{path} has no {min(lacking)}: restore it, or run `dvc repro` again.")
+        found.setdefault(variant, {})[path.stem] = metrics
     return found
 
 
