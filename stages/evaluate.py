@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from scople.base.arithmetic import machine
 from scople.base.artefacts import load_sealed_json, load_weights, save_json, save_sealed_json
 from scople.base.files import whole
 from scople.base.params import Params
@@ -77,7 +78,8 @@ def main(params: Params, split_name: str, variant: str = "") -> str:
     }
     words = {"item.split": split_name, "item.variant": variant} if variant else {"key": split_name}
     measured = {seed: repeat.metrics for seed, repeat in repeats.items()}
-    known = provenance(params, words, split, candidates, is_unseen.tolist(), float(np.mean(untrained)), measured)
+    here = machine(params.machine.arithmetic, params.machine.threads, device(params))
+    known = provenance(params, words, split, candidates, is_unseen.tolist(), float(np.mean(untrained)), here, measured)
     save_json(metrics, layout.metrics(split_name))
     save_json(known, layout.provenance(split_name))
     made_for = {"variant": variant or params.variant, **problem}

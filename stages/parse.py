@@ -9,9 +9,8 @@ from scople.pipeline.running import run
 def main(params: Params, dataset: str) -> str:
     """Parse every recording, choose the bodies, pack the sequences."""
     layout = Layout(params.profile)
-    raw_folder = layout.raw(
-        params.raw_folder_of(dataset)
-    )  # first: a data set that params.yaml lacks has no files either
+    # Asked first: a data set that params.yaml lacks has no files either.
+    raw_folder = layout.raw(params.raw_folder_of(dataset))
     summary = parse(
         DataSet.load(DATASETS / f"{dataset}.yaml"),
         raw_folder,
@@ -21,7 +20,7 @@ def main(params: Params, dataset: str) -> str:
         body_choice=params.method.body_choice,
     )
     strangers = f", {found} files are no recordings" if (found := summary.get("stranger")) else ""
-    return f"{summary['parsed']} sequences packed, {summary['broken']} broken members set aside{strangers}"
+    return f"{summary['parsed']} sequences packed, {summary['broken']} broken members{strangers}"
 
 
 if __name__ == "__main__":

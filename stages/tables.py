@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scople.base.arithmetic import machine
 from scople.base.artefacts import load_sealed_json, load_table, save_json
 from scople.base.documents import read_document
 from scople.base.errors import ScopleError
 from scople.base.files import whole
 from scople.base.params import Params
 from scople.judging.certainty import over_seeds
+from scople.judging.provenance import computed_by
 from scople.pipeline.layout import DATASETS, FIGURE3, Layout
-from scople.pipeline.running import device, run
+from scople.pipeline.running import run
 from scople.reports.tables import figure3_means, flat_table, paper_table, scatter_table, summary, zsl_bars
 
 TEXT_BACKBONES = {"minilm": "all-MiniLM-L6-v2", "clip": "CLIP-ViT-B/32"}
@@ -73,7 +73,7 @@ def main(params: Params, pipeline: str) -> str:
         tables["zsl"] = zsl_bars(layouts[pipeline], printed, zsl, chance).assign(note=note)
         tables["losses"] = flat_table([_losses(params, layout, split) for split in splits], decimals=4)
         save_json(summary(_groups(layouts[pipeline], splits), measured), layout.metrics("summary"))
-        save_json(machine(params.machine.arithmetic, params.machine.threads, device(params)), layout.machine)
+        save_json(computed_by([layout.provenance(split) for split in splits]), layout.machine)
     else:
         points = pd.concat(
             load_table(layout.figure3(split, name), POINTS, again=f"run `python -m stages.figure3 {split} {name}`")

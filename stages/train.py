@@ -28,7 +28,9 @@ def main(params: Params, split_name: str, seed: str, variant: str = "") -> str:
     rows = targets(training.labels, split.seen)
     belongs = model_identity(params, method, root_seed, identity(split, classes), training.backbone)
     inputs = [features, layout.classes(split_name)]
-    with resumable(params, "train", variant or "main", split_name, seed, inputs=inputs) as checkpoint:
+    with resumable(
+        params, "train", f"variant {variant}" if variant else "main", split_name, seed, inputs=inputs
+    ) as checkpoint:
         history = fit(
             model,
             training.features,

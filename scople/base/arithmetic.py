@@ -88,24 +88,18 @@ def machine(arithmetic: Arithmetic, threads: int, device: "torch.device") -> dic
         device: where the results are computed.
 
     Returns:
-        `device` (PORTABLE, or the device's name), `arithmetic`, `torch` (its release) and `threads`.
+        `device` (PORTABLE_DEVICE, or the device's name), `arithmetic`, `torch` (its release) and `threads`.
     """
     import torch
 
+    release = torch.__version__.partition("+")[0]  # what follows the plus sign names a build
     if device.type == "cuda":
         computed_by = torch.cuda.get_device_name(device)
     elif arithmetic == "portable" and not why_not():
         computed_by = PORTABLE_DEVICE
     else:
         computed_by = f"{_cpu_says('model name') or platform.processor()}, {torch.backends.cpu.get_cpu_capability()}"
-    return {"device": computed_by, "arithmetic": arithmetic, "torch": torch_release(), "threads": str(threads)}
-
-
-def torch_release() -> str:
-    """Torch's release, without the name of a build."""
-    import torch
-
-    return torch.__version__.partition("+")[0]
+    return {"device": computed_by, "arithmetic": arithmetic, "torch": release, "threads": str(threads)}
 
 
 def why_not() -> str:

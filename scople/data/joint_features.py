@@ -42,7 +42,7 @@ class JointFeatures:
         Raises:
             ScopleError: a number is not finite.
         """
-        arrays = {name: torch.tensor(getattr(self, name)) for name in ("features", "labels", "backbone_scores")}
+        arrays = {name: torch.from_numpy(getattr(self, name)) for name in ("features", "labels", "backbone_scores")}
         save_tensors(self.kind, arrays, path, **belongs, backbone=self.backbone)
 
 

@@ -9,7 +9,7 @@ from scople.base.errors import ScopleError
 from scople.base.errors import printable as printable
 
 BROKEN = "broken"
-"""The kind of a `Note` about a member that gave no sample; `max_broken` counts these."""
+"""The kind of a `Note` about a member that gave no sample or lost some; `max_broken` counts these."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,8 @@ class Member:
 
     def _unpack(self, place: ZipPlace) -> bytes:
         with open(self.archive, "rb") as file:
+            if place.header >= os.fstat(file.fileno()).st_size:
+                raise BadMember("damaged in the zip: its place is beyond the archive's end")
             file.seek(place.header)
             header = file.read(_LOCAL_HEADER.size)
             if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\x03\x04"):

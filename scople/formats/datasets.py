@@ -165,7 +165,7 @@ def _checked(outcomes: Iterable[Sample | Note], name: str, members: int, max_bro
         elif outcome.kind == BROKEN:
             broken += 1
             if broken > max_broken * members:
-                reason = outcome.reason if len(outcome.reason) <= 80 else outcome.reason[:77] + "..."
+                reason = outcome.reason if len(outcome.reason) <= 50 else outcome.reason[:47] + "..."
                 raise ScopleError(
                     f"{name} has {broken} broken files among {members}, the last {outcome.file}, line {outcome.line} "
                     f"({reason}), and max_broken is {max_broken:g}: get the archive again or raise max_broken."

@@ -52,12 +52,18 @@ def parse_name(file_name: str) -> tuple[int, int] | None:
     return (int(match[1]), CAMERAS[match[2]]) if match else None
 
 
+def is_ended(text: bytes) -> bool:
+    """Whether a blank or a line's end follows the last number of a file."""
+    return text[-1:].isspace()
+
+
 def parse_skeleton(text: bytes) -> Float32[np.ndarray, "M T V C"]:
     """Read one skeleton file: both bodies over all frames, in the file's order; no choice of bodies is needed.
 
+    A last line that nothing ends is left out: its last number may have been cut.
+
     Raises:
-        BadMember: a line has not 150 numbers, one is beyond `FARTHEST` metres, or the last one may have been cut:
-            in a file as distributed a blank or a line's end follows it.
+        BadMember: there is no frame, a line has not 150 numbers, or one is beyond `FARTHEST` metres.
     """
     fields = Fields(text)
     width = PERSONS * JOINTS * 3
@@ -75,9 +81,11 @@ def parse_skeleton(text: bytes) -> Float32[np.ndarray, "M T V C"]:
             f"'{printable(fields.field(wrong))}' is not a coordinate in metres, at most {FARTHEST:g}",
             wrong // width + 1,
         )
-    if not text[-1:].isspace():
-        raise BadMember("the file ends without a line's end: its last number may be cut", len(fields))
     frames = values.astype(np.float32).reshape(-1, PERSONS, JOINTS, 3)
+    if not is_ended(text):
+        frames = frames[:-1]
+    if not len(frames):
+        raise BadMember("the file has no whole frame")
     return np.ascontiguousarray(frames.swapaxes(0, 1))
 
 

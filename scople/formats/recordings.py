@@ -251,13 +251,17 @@ def _read_video(task: tuple[Copies, Copies, bool], *, classes: int, first_frame:
     """
     skeletons, labels, is_training = task
     outcomes: list[Sample | Note] = []
-    sequence, notes = _read_first(skeletons, pku.parse_skeleton)
+    read, notes = _read_first(skeletons, lambda text: (pku.parse_skeleton(text), pku.is_ended(text)))
     outcomes += notes
     instances, notes = _read_first(labels, pku.parse_labels)
     outcomes += notes
-    if sequence is None or instances is None:
+    if read is None or instances is None:
         return outcomes
-    file = skeletons[0].name
+    (sequence, is_ended), file = read, skeletons[0].name
+    if not is_ended:
+        outcomes.append(
+            Note(file, sequence.shape[1] + 1, "unended", "the last frame is left out, nothing ends its line")
+        )
     video = file.removesuffix(".txt")
     number, camera = pku.parse_name(file)
     first_line: dict[tuple[int, int, int], int] = {}

@@ -1,5 +1,6 @@
 """What a reader needs to trust a metrics file: what it was made from, on how many samples, every repeat's values."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -9,9 +10,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from scople.base.arithmetic import torch_release
 from scople.base.checkpoints import fingerprint
 from scople.base.documents import read_document
+from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.base.seeding import torch_generator
 from scople.data.splits import Split
@@ -28,6 +29,7 @@ def provenance(
     candidates: Sequence[str],
     is_unseen: Sequence[bool],
     untrained: float,
+    computed_by: Mapping[str, str],
     repeats: Mapping[int, Mapping[str, float]],
 ) -> dict[str, Any]:
     """The document that lies beside a flat metrics file.
@@ -39,11 +41,12 @@ def provenance(
         candidates: class names that were scored, in the order of the scores' columns.
         is_unseen: of each test sample.
         untrained: see `untrained_loss`.
+        computed_by: see `scople.base.arithmetic.machine`.
         repeats: seed → metrics of that repeat.
 
     Returns:
         `test_samples` of seen and unseen classes, `chance` of ZSL in per cent, `texts` (a digest of the candidates),
-        `untrained_loss`, `repeats`, `torch`, `arithmetic`, and `made_from`, see `digest`. No time, machine or commit:
+        `untrained_loss`, `repeats`, `computed_by`, and `made_from`, see `digest`. No time, name of a machine or commit:
         the same code and settings give the same document.
     """
     unseen = int(sum(is_unseen))
@@ -55,10 +58,25 @@ def provenance(
         "repeats": {
             str(seed): {name: round(value, 4) for name, value in found.items()} for seed, found in repeats.items()
         },
-        "torch": torch_release(),
-        "arithmetic": params.machine.arithmetic,
+        "computed_by": dict(computed_by),
         "made_from": digest(params, words),
     }
+
+
+def computed_by(documents: Sequence[Path]) -> dict[str, str]:
+    """What computed several metrics files, from what lies beside them; where they differ, all that is said.
+
+    Raises:
+        ScopleError: one of the documents is missing or of another form.
+    """
+    said: dict[str, list[str]] = {}
+    for path in documents:
+        try:
+            for name, value in json.loads(path.read_text(encoding="utf-8"))["computed_by"].items():
+                said.setdefault(name, []).append(str(value)[:80])
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise ScopleError(f"{path} does not say what computed its metrics: run `dvc repro` again.") from error
+    return {name: " and ".join(dict.fromkeys(values)) for name, values in said.items()}
 
 
 def untrained_loss(model: SCoPLe, candidates: Sequence[str], sizes: Sequence[int], seed: int, **running: Any) -> float:

@@ -126,6 +126,8 @@ def _call_torchrun(processes: int, *command: str) -> int:
         _, failure = error.get_first_failure()
         if _SAID in failure.error_file_data:
             _fail(failure.message, 1)
+        elif failure.exitcode < 0:
+            _fail(f"process {failure.global_rank} was ended by signal {-failure.exitcode}: use fewer processes.", 1)
         return abs(failure.exitcode)
     except SignalException as error:
         return 128 + error.sigval  # the first process has said what is left
