@@ -32,10 +32,11 @@ test: $(READY)  ## set up and run the fast tests
 slow: $(READY)  ## the tests that take longer
 	pytest -q -m slow
 
-check: $(READY)  ## linters and the import contract
+check: $(READY)  ## linters, the import contract and types
 	ruff check .
 	ruff format --check .
 	lint-imports
+	mypy
 
 format: $(READY)  ## let ruff lay out the code
 	ruff check --fix .
@@ -44,7 +45,7 @@ format: $(READY)  ## let ruff lay out the code
 setup: $(READY)  ## make .venv only
 
 clean:  ## remove the environment and every cache but DVC's
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else f"error: Python 3.11 or newer is needed, {sys.version.split()[0]} was found: call make PYTHON=/path/to/python3.11.")'
