@@ -8,7 +8,7 @@ export GOMP_SPINCOUNT ?= 10000
 # Stages call `python`; it has to be the environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro doctor ablations lock verify test slow check format setup clean
+.PHONY: repro doctor ablations lock verify results test slow check format setup clean
 
 repro: $(READY)  ## set up and run the whole pipeline of the profile in params.yaml
 	dvc repro
@@ -25,6 +25,9 @@ lock: $(READY)  ## do the committed locks belong to this code? without any data,
 verify: $(READY)  ## run everything again, nothing from a cache, and compare with what is committed
 	dvc repro --all-pipelines --force --no-run-cache
 	scople verify check
+
+results: $(READY)  ## docs/results.md from results/
+	@scople results
 
 test: $(READY)  ## set up and run the fast tests
 	pytest -q
