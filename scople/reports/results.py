@@ -213,15 +213,16 @@ def _figure3(means: pd.DataFrame) -> list[str]:
     rows, found = [], {}
     for row in means.to_dict("records"):
         difference = Mean(row["zsl_difference"], row["zsl_difference_se"], int(row["splits"]))
+        is_usual = difference.value == 0 and not difference.error > 0
         rows.append(
             [
                 row["setting"],
                 row["value"],
                 _plain(Mean(row["zsl"], row["zsl_se"], int(row["splits"]))),
-                _signed(difference) if difference.value else "as in all other runs",
+                "as in all other runs" if is_usual else _signed(difference),
             ]
         )
-        if difference.value:
+        if not is_usual:
             found[f"`{row['setting']}` {row['value']}"] = difference
     return [
         _table(rows, ["setting", "value", "ZSL", "less that of the value of all other runs"]),
