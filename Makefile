@@ -8,7 +8,7 @@ export GOMP_SPINCOUNT ?= 10000
 # Stages call `python`; it has to be the environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro doctor ablations lock verify test slow check format setup clean
+.PHONY: repro doctor ablations lock verify results test slow check format setup clean
 
 repro: $(READY)  ## set up and run the whole pipeline of the profile in params.yaml
 	dvc repro
@@ -26,16 +26,20 @@ verify: $(READY)  ## run everything again, nothing from a cache, and compare wit
 	dvc repro --all-pipelines --force --no-run-cache
 	scople verify check
 
+results: $(READY)  ## docs/results.md from results/
+	@scople results
+
 test: $(READY)  ## set up and run the fast tests
 	pytest -q
 
 slow: $(READY)  ## the tests that take longer
 	pytest -q -m slow
 
-check: $(READY)  ## linters and the import contract
+check: $(READY)  ## linters, the import contract and types
 	ruff check .
 	ruff format --check .
 	lint-imports
+	mypy
 
 format: $(READY)  ## let ruff lay out the code
 	ruff check --fix .
@@ -44,7 +48,7 @@ format: $(READY)  ## let ruff lay out the code
 setup: $(READY)  ## make .venv only
 
 clean:  ## remove the environment and every cache but DVC's
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else f"error: Python 3.11 or newer is needed, {sys.version.split()[0]} was found: call make PYTHON=/path/to/python3.11.")'

@@ -1,7 +1,6 @@
-"""dvc.yaml and README against the code: every stage declares the modules it imports and the settings it reads."""
+"""dvc.yaml against the code: every stage declares the modules it imports and the settings it reads."""
 
 import ast
-import importlib
 import re
 from pathlib import Path
 
@@ -201,22 +200,6 @@ def test_an_artifact_is_the_model_of_each_fixed_split(root):
     assert [artifact["path"] for artifact in artifacts.values()] == paths
     assert list(artifacts) == [split.replace("_", "-") for split in fixed]  # DVC takes no underscore in a name
     assert all({"type", "desc", "labels"} <= artifact.keys() for artifact in artifacts.values())
-
-
-def test_readme_names_functions_and_tests_that_exist(root):
-    table = (root / "README.md").read_text().split("## How to read the code")[1].split("\n## ")[0]
-    names = re.findall(r"`(scople(?:\.\w+)+)`", table)
-    assert len(names) > 10
-    for name in names:
-        module, _, attribute = name.rpartition(".")
-        while module_file(root, module) is None:
-            module, _, outer = module.rpartition(".")
-            attribute = f"{outer}.{attribute}"
-        thing = importlib.import_module(module)
-        for part in attribute.split("."):
-            thing = getattr(thing, part)
-    for path in re.findall(r"`(tests/[\w/.]+)`", table):
-        assert (root / path).exists(), path
 
 
 @pytest.mark.parametrize(("encoder", "layers"), sorted(TEXT_LAYERS.items()))

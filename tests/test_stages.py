@@ -271,7 +271,7 @@ def test_ablations_of_two_repeats(inside):
 @pytest.mark.slow
 @pytest.mark.realdata
 def test_own_recordings_of_real_people(root, real_data, tmp_path, monkeypatch):
-    """MSR-Action3D from its zip to the tables, in a profile of its own, as the README says."""
+    """MSR-Action3D from its zip to the tables, in a profile of its own, as docs/own-recordings.md says."""
     shutil.copytree(root / "datasets", tmp_path / "datasets")
     (tmp_path / "data/raw/own").mkdir(parents=True)
     (tmp_path / "data/raw/own/msr").symlink_to(real_data)

@@ -89,6 +89,21 @@ def compare(
     run(main)
 
 
+@app.command(epilog="Example: scople results --check")
+def results(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 if the page is stale.")] = False,
+) -> None:
+    """Write docs/results.md.
+
+    Its tables and sentences are made from the files under results/; no figure on it is typed by hand.
+    """
+    from scople.commands.results import main
+    from scople.pipeline.running import run
+
+    _words("results", *(["check"] if check else []))
+    run(main)
+
+
 def _words(command: str, *words: str) -> None:
     """Put a command's words where `scople.pipeline.running.run` reads a stage's: on the command line."""
     sys.argv = [command, *words]
