@@ -12,10 +12,9 @@ from scople.base.errors import ScopleError
 from scople.base.files import whole
 from scople.base.params import Params
 from scople.judging.certainty import over_seeds
-from scople.judging.provenance import computed_by
 from scople.pipeline.layout import DATASETS, FIGURE3, Layout
 from scople.pipeline.running import run
-from scople.reports.tables import figure3_means, flat_table, paper_table, scatter_table, summary, zsl_bars
+from scople.reports.tables import computed_by, figure3_means, flat_table, paper_table, scatter_table, summary, zsl_bars
 
 TEXT_BACKBONES = {"minilm": "all-MiniLM-L6-v2", "clip": "CLIP-ViT-B/32"}
 SYNTHETIC = "measured on synthetic recordings; not comparable with the paper's numbers"

@@ -293,6 +293,6 @@ def _read_video(task: tuple[Copies, Copies, bool], *, classes: int, first_frame:
                 )
             )
     if lost:
-        reason = f"{lost} of {len(instances)} instances lie outside its {sequence.shape[1]} frames: it is cut short"
+        reason = f"{lost} of {len(instances)} instances lie outside its {sequence.shape[1]} frames"
         outcomes.append(_broken(skeletons[0], reason))
     return outcomes

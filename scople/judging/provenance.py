@@ -1,6 +1,5 @@
 """What a reader needs to trust a metrics file: what it was made from, on how many samples, every repeat's values."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,7 +11,6 @@ import torch.nn.functional as F
 
 from scople.base.checkpoints import fingerprint
 from scople.base.documents import read_document
-from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.base.seeding import torch_generator
 from scople.data.splits import Split
@@ -61,22 +59,6 @@ def provenance(
         "computed_by": dict(computed_by),
         "made_from": digest(params, words),
     }
-
-
-def computed_by(documents: Sequence[Path]) -> dict[str, str]:
-    """What computed several metrics files, from what lies beside them; where they differ, all that is said.
-
-    Raises:
-        ScopleError: one of the documents is missing or of another form.
-    """
-    said: dict[str, list[str]] = {}
-    for path in documents:
-        try:
-            for name, value in json.loads(path.read_text(encoding="utf-8"))["computed_by"].items():
-                said.setdefault(name, []).append(str(value)[:80])
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-            raise ScopleError(f"{path} does not say what computed its metrics: run `dvc repro` again.") from error
-    return {name: " and ".join(dict.fromkeys(values)) for name, values in said.items()}
 
 
 def untrained_loss(model: SCoPLe, candidates: Sequence[str], sizes: Sequence[int], seed: int, **running: Any) -> float:

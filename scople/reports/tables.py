@@ -1,11 +1,14 @@
 """Metrics of every repeat → the paper's tables: what it printed and what was measured here, in the same columns."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scople.base.errors import ScopleError
 from scople.judging.certainty import mean_over_splits, over_seeds, paired_difference
 
 HEADINGS = {"zsl": "ZSL", "s": "S", "u": "U", "h": "H"}
@@ -86,6 +89,22 @@ def _difference_cells(layout: Mapping[str, Any], reference: Repeats, measured: R
             cells[f"{suffix}_difference_se"] = two_decimals(found.error)
             cells["splits"] = str(found.splits)
     return cells
+
+
+def computed_by(documents: Sequence[Path]) -> dict[str, str]:
+    """What computed several metrics files, from what lies beside them; where they differ, all that is said.
+
+    Raises:
+        ScopleError: one of the documents is missing or of another form.
+    """
+    said: dict[str, list[str]] = {}
+    for path in documents:
+        try:
+            for name, value in json.loads(path.read_text(encoding="utf-8"))["computed_by"].items():
+                said.setdefault(name, []).append(str(value)[:80])
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise ScopleError(f"{path} does not say what computed its metrics: run `dvc repro` again.") from error
+    return {name: " and ".join(dict.fromkeys(values)) for name, values in said.items()}
 
 
 def summary(groups: Mapping[str, Sequence[str]], measured: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

@@ -65,7 +65,7 @@ def test_what_evaluation_depends_on_changes_the_digest(place, path, old, new):
         ("scople/backbone/shift_gcn.py", "Ten blocks", "10 blocks"),
         ("scople/commands/verify.py", "locks", "lock files"),
         ("params.yaml", "gate_holdout: 0.2", "gate_holdout: 0.3"),
-        ("params.yaml", "threads: 2", "threads: 3"),
+        ("params.yaml", "threads: 1", "threads: 3"),
         ("params.yaml", "coop: {", "coop: {layer_depth: 1, "),
         ("datasets/splits/ntu60_48_12.yaml", "unseen", "# unseen\nunseen"),
     ],
