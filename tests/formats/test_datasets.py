@@ -375,7 +375,7 @@ def test_instances_of_videos(tmp_path, pku):
         "clipped": 1, "known_bad": 1, "outside_classes": 1, "outside_video": 1, "repeated": 19, "swapped": 1,
     }  # fmt: skip
     rows = report_of(tmp_path / "out")
-    assert rows[0]["reason"] == "1 of 5 instances lie outside its 31 frames: it is cut short"
+    assert rows[0]["reason"] == "1 of 5 instances lie outside its 31 frames"
     assert [(row["file"], row["line"], row["kind"]) for row in rows] == [
         ("0002-L.txt", "0", "broken"),
         ("0002-L.txt", "2", "outside_classes"),
@@ -412,7 +412,7 @@ def test_videos_that_cannot_be_used_are_set_aside(tmp_path, pku):
         (row["file"], row["line"], row["reason"]) for row in report_of(tmp_path / "out") if row["kind"] == "broken"
     ]
     assert broken == [
-        ("0002-L.txt", "0", "1 of 5 instances lie outside its 31 frames: it is cut short"),
+        ("0002-L.txt", "0", "1 of 5 instances lie outside its 31 frames"),
         ("0007-L.txt", "0", "has no label file"),
         ("0008-L.txt", "0", "has no skeleton file"),
         ("0009-R.txt", "2", "'1;1;2;1' is not class,start,end,confidence"),
