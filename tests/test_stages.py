@@ -30,6 +30,7 @@ from stages import (
     parse,
     preflight,
     pretrain,
+    scatter,
     tables,
     train,
 )
@@ -232,7 +233,8 @@ def test_diagnostics_of_both_queries(inside):
 
 
 @pytest.mark.slow
-def test_ablations_of_two_repeats(inside):
+def test_ablations_of_two_repeats(inside, monkeypatch):
+    monkeypatch.setattr(tables, "FIGURE3_SPLITS", (SPLIT,))
     change(inside, "params.yaml", "seeds:\n- 1\n", "seeds:\n- 1\n- 2\n")
     path = inside / "datasets/paper_tables/layout.yaml"
     pipelines = yaml.safe_load(path.read_text())
@@ -250,6 +252,7 @@ def test_ablations_of_two_repeats(inside):
     for setting in ("prefix_length", "layer_depth", "joint_prompts"):
         figure3.main(params, SPLIT, setting)
     diagnostics.main(params, SPLIT)
+    scatter.main(params, SPLIT)
     tables.main(params, "ablations")
     folder = inside / "results/demo/ablations/tables"
     table = pd.read_csv(folder / "table4.csv").query("source == 'measured'")
@@ -257,6 +260,9 @@ def test_ablations_of_two_repeats(inside):
     assert table[["tiny.zsl", "tiny.h", "tiny.zsl_std", "tiny.h_std"]].notna().all(axis=None)
     metrics = json.loads((inside / f"results/demo/metrics/{SPLIT}.json").read_text())
     assert table.set_index("model").loc["SCoPLe (full)", "tiny.zsl_std"] == round(metrics["zsl_std"], 2)
+    repeats = pd.read_csv(folder / "scatter.csv").set_index(["split", "repeat"])
+    assert repeats.loc[[(SPLIT, "training"), (SPLIT, "everything")], "repeats"].tolist() == [3, 3]
+    assert (repeats["zsl_std"] >= 0).all()
     panels = pd.read_csv(folder / "figure3.csv").groupby("setting")["value"].apply(list).to_dict()
     assert panels == {
         name: list(range(n)) for name, n in (("joint_prompts", 8), ("layer_depth", 7), ("prefix_length", 8))
