@@ -151,10 +151,11 @@ def started(words):
 
 
 def checkpoints():
-    """Every checkpoint and when it was written, in nanoseconds."""
+    """Every checkpoint that is written whole and when that was, in nanoseconds."""
     found = {}
     with suppress(FileNotFoundError):  # the stage may be tidying up meanwhile
-        for path in Path(".resume").rglob("*.pt"):
+        whole = (path for path in Path(".resume").rglob("*.pt") if path.parent.suffix != ".partial")
+        for path in whole:
             found[path] = path.stat().st_mtime_ns
     return found
 
@@ -198,7 +199,7 @@ def test_killed_at_ten_moments_it_ends_with_the_bytes_of_an_undisturbed_run(stag
 def test_a_signal_stops_it_within_seconds_and_says_where_it_goes_on(number, code):
     words = prepared("pretrain")
     process = started(words)
-    while process.poll() is None and not any(Path(".resume").rglob("*.pt")):
+    while process.poll() is None and not any(checkpoints()):
         time.sleep(0.05)
     process.send_signal(number)
     said, _ = process.communicate(timeout=20)
