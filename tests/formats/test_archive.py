@@ -4,6 +4,7 @@ import os
 import socket
 import stat
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -160,3 +161,14 @@ def test_an_archive_is_found_as_zip_or_as_folder(tmp_path):
     (tmp_path / "x.zip").touch()
     assert find_archive(tmp_path, "x.zip") == tmp_path / "x.zip"
     assert find_archive(tmp_path, "x") == tmp_path / "x"
+
+
+@pytest.mark.parametrize("header", [2**63, 2**62, 1000])
+def test_a_place_beyond_the_archive_is_damage(tmp_path, header):
+    """What a damaged zip64 entry may say."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("one.txt", "1")
+    (member,) = list_members(path)
+    with pytest.raises(BadMember, match="its place is beyond the archive's end"):
+        replace(member, place=replace(member.place, header=header)).read()
