@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # A bound on how long torch's threads spin: without one they crawl as soon as anything else runs on a core.
 export GOMP_SPINCOUNT ?= 10000
+# Test files beside each other, one on each core.
+BESIDE := --numprocesses auto --dist loadfile
 # Stages call `python`; it has to be the environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -30,10 +32,10 @@ results: $(READY)  ## docs/results.md from results/
 	@scople results
 
 test: $(READY)  ## set up and run the fast tests
-	pytest -q
+	pytest -q $(BESIDE)
 
 slow: $(READY)  ## the tests that take longer
-	pytest -q -m slow
+	pytest -q -m slow $(BESIDE)
 
 check: $(READY)  ## linters, the import contract and types
 	ruff check .

@@ -65,5 +65,5 @@ def test_without_its_library_one_sentence_says_what_to_do(tmp_path):
 def test_what_a_command_finds_is_its_exit_code(tmp_path):
     done = call(tmp_path, "compare", "scople", "no_prompts")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: compare: params.yaml ")
+    assert done.stderr.startswith("error: compare: this is not the project's folder, it has no params.yaml")
     assert "Traceback" not in done.stderr
