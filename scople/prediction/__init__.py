@@ -1,0 +1,1 @@
+"""From a recording to an answer: model folders, and labels with probabilities."""
