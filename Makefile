@@ -13,19 +13,19 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: repro doctor ablations lock verify results test slow check format setup clean
 
 repro: $(READY)  ## set up and run the whole pipeline of the profile in params.yaml
-	dvc repro
+	scople spread
 
 doctor: $(READY)  ## check archives, weights, device, memory, disk and versions before a long run
 	@scople doctor
 
 ablations: $(READY)  ## Tables 1 and 4, Figure 3 and the diagnostics on top of it
-	dvc repro ablations/dvc.yaml
+	scople spread ablations/dvc.yaml
 
 lock: $(READY)  ## do the committed locks belong to this code? without any data, in seconds
 	@scople verify lock
 
 verify: $(READY)  ## run everything again, nothing from a cache, and compare with what is committed
-	dvc repro --all-pipelines --force --no-run-cache
+	scople spread --force dvc.yaml ablations/dvc.yaml
 	scople verify check
 
 results: $(READY)  ## docs/results.md from results/

@@ -16,9 +16,6 @@ from scople.pipeline.layout import DATASETS, FIGURE3, Layout
 from scople.pipeline.running import run
 from scople.reports.tables import computed_by, figure3_means, flat_table, paper_table, scatter_table, summary, zsl_bars
 
-REPEATED_SPLITS = ("ntu60_55_5", "ntu60_48_12")
-"""What Figure 3 and the scatter are measured on: many trainings, and one on NTU-120 takes four times as long."""
-
 TEXT_BACKBONES = {"minilm": "all-MiniLM-L6-v2", "clip": "CLIP-ViT-B/32"}
 SYNTHETIC = "measured on synthetic recordings; not comparable with the paper's numbers"
 
@@ -80,7 +77,7 @@ def main(params: Params, pipeline: str) -> str:
         points = pd.concat(
             load_table(layout.figure3(split, name), POINTS, again=f"run `python -m stages.figure3 {split} {name}`")
             for name in FIGURE3
-            for split in REPEATED_SPLITS
+            for split in splits
         )
         tables["figure3"] = points.assign(note=note)
         method = params.method
@@ -88,7 +85,7 @@ def main(params: Params, pipeline: str) -> str:
         tables["figure3_means"] = figure3_means(points, dict(zip(FIGURE3, usual, strict=True))).assign(note=note)
         repeated = pd.concat(
             load_table(layout.scatter(split), REPEATS, again=f"run `python -m stages.scatter {split}`")
-            for split in REPEATED_SPLITS
+            for split in splits
         )
         tables["scatter"] = scatter_table(repeated).assign(note=note)
         tables["diagnostics"] = pd.concat(

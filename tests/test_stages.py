@@ -233,8 +233,7 @@ def test_diagnostics_of_both_queries(inside):
 
 
 @pytest.mark.slow
-def test_ablations_of_two_repeats(inside, monkeypatch):
-    monkeypatch.setattr(tables, "REPEATED_SPLITS", (SPLIT,))
+def test_ablations_of_two_repeats(inside):
     change(inside, "params.yaml", "seeds:\n- 1\n", "seeds:\n- 1\n- 2\n")
     path = inside / "datasets/paper_tables/layout.yaml"
     pipelines = yaml.safe_load(path.read_text())

@@ -141,8 +141,8 @@ def _products_by_numpy() -> None:
     def mm(a: Tensor, b: Tensor) -> Tensor:
         if a.dtype not in (torch.float32, torch.float64) or a.dtype != b.dtype:
             return torch.bmm(a[None], b[None])[0]
-        # Into torch's own memory. To release NumPy's takes the interpreter, and an interrupted backward pass is released
-        # after the interpreter has ended.
+        # Into torch's own memory. NumPy's is released by the interpreter, and what an interrupted backward pass has
+        # saved is released after the interpreter has ended.
         product = torch.empty(a.shape[0], b.shape[1], dtype=a.dtype)
         with np.errstate(all="ignore"):  # as in torch, a product may be infinite: training and scoring check for it
             np.matmul(a.detach().numpy(), b.detach().numpy(), out=product.numpy())

@@ -1,0 +1,221 @@
+"""Run the stages of the pipeline beside each other on one machine, several at a time.
+
+DVC runs one stage after another. The splits do not depend on each other, so workers share them out: each calls
+`dvc repro --single-item` for the stages of one chain (a split from its backbone to its metrics) as soon as DVC's own
+graph allows it. DVC's locks keep the workers apart. The results have the same bytes as those of `dvc repro`.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+
+from scople.base.errors import ScopleError
+from scople.base.params import Params, load_params
+
+Needs = dict[str, set[str]]
+"""Stage → the stages that it needs at once."""
+
+ATTEMPTS = 2
+"""How often a chain is begun when something kills it; stages go on from their checkpoints."""
+
+PACE = 0.05
+"""Seconds between two looks at the workers."""
+
+PATIENCE = 30
+"""Seconds that interrupted workers have to clean up."""
+
+
+def main(targets: Sequence[str], workers: int = 0, force: bool = False) -> str:
+    """Run what the targets need and say what was done.
+
+    Args:
+        targets: stages or `dvc.yaml` files, as `dvc repro` takes them.
+        workers: chains at a time; 0 = one for each GPU, or as many as the cores give threads to.
+        force: run every stage again, nothing from a cache.
+
+    Raises:
+        ScopleError: a target is unknown, or a stage failed.
+    """
+    started = time.monotonic()
+    params = load_params()
+    needs = collect(targets)
+    gpus = count_gpus(params)
+    workers = workers or gpus or max(1, (os.cpu_count() or 1) // params.machine.threads)
+    words = ["--force", "--no-run-cache"] if force else []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    chains = to_chains(needs)
+    print(f"spread: {len(needs)} stages in {len(chains)} chains, {min(workers, len(chains))} at a time", flush=True)
+    Spread(needs, chains, workers, gpus, words).run()
+    subprocess.run(["dvc", "repro", "--quiet", *targets], check=True)  # gathers; nothing is left to run
+    return f"{len(needs)} stages are up to date ({time.monotonic() - started:.0f} s)"
+
+
+def collect(targets: Sequence[str]) -> Needs:
+    """The stages that the targets need, in the order of the files that describe them.
+
+    Raises:
+        ScopleError: DVC knows no such target, or this is no DVC repository.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            graph = repo.index.graph
+            stages = [stage for target in targets for stage in repo.stage.collect(target, with_deps=True, graph=graph)]
+            order = {stage: place for place, stage in enumerate(repo.index.stages)}
+            wanted = sorted(set(stages), key=order.__getitem__)
+            return {stage.addressing: {each.addressing for each in graph.successors(stage)} for stage in wanted}
+    except DvcException as error:
+        raise ScopleError(f"DVC says: {error}.") from error
+
+
+def to_chains(needs: Needs) -> list[list[str]]:
+    """The stages in chains that one worker runs through: each stage but the first waits for the one before it only.
+
+    Of what a stage needs, what another of its needs brings along anyway does not count.
+    """
+    import networkx
+
+    reduced = networkx.transitive_reduction(networkx.DiGraph({stage: list(needs[stage]) for stage in needs}))
+    follows = {
+        next(iter(reduced.successors(stage))): stage
+        for stage in needs
+        if reduced.out_degree(stage) == 1 and reduced.in_degree(next(iter(reduced.successors(stage)))) == 1
+    }
+    chains = []
+    for first in needs:
+        if first not in follows.values():
+            chain = [first]
+            while chain[-1] in follows:
+                chain.append(follows[chain[-1]])
+            chains.append(chain)
+    return chains
+
+
+def count_gpus(params: Params) -> int:
+    """GPUs that the stages may use; 0 where they compute on the CPU."""
+    if params.machine.device == "cpu":
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
+
+
+class Spread:
+    """Workers that run chains until none is left or one has failed.
+
+    Args:
+        needs: see `Needs`.
+        chains: all stages of `needs`, in chains.
+        workers: chains at a time.
+        gpus: GPUs to share out, one to each worker in turn; 0 for none.
+        words: more words for `dvc repro`.
+    """
+
+    def __init__(self, needs: Needs, chains: list[list[str]], workers: int, gpus: int, words: Iterable[str]) -> None:
+        self.needs, self.waiting, self.workers, self.gpus = needs, deque(chains), workers, gpus
+        self.command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *words]
+        self.done: set[str] = set()
+        self.failed: list[str] = []
+        self.running: dict[int, Worker] = {}
+        self.attempts: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Run all chains.
+
+        Raises:
+            ScopleError: a stage failed; the chains that were running have ended, no other was started.
+            KeyboardInterrupt: it was interrupted; so were the workers.
+        """
+        try:
+            while self.running or (self.waiting and not self.failed):
+                for seat in range(self.workers):
+                    if seat in self.running and self.running[seat].has_ended():
+                        self._settle(self.running.pop(seat))
+                    if seat not in self.running and not self.failed and (chain := self._next()):
+                        self.attempts[chain[0]] = self.attempts.get(chain[0], 0) + 1
+                        self.running[seat] = Worker(self.command, chain, self._environment(seat))
+                time.sleep(PACE)
+        except KeyboardInterrupt:
+            for worker in self.running.values():
+                worker.interrupt()
+            raise
+        if self.failed:
+            raise ScopleError(
+                f"{' and '.join(self.failed)} failed, see above; {len(self.done)} of {len(self.needs)} stages are "
+                "done: correct what is said there and call it again, it goes on from here."
+            )
+
+    def _next(self) -> list[str] | None:
+        """The first chain whose needs outside of itself are met, taken from those that wait."""
+        for chain in self.waiting:
+            if set().union(*(self.needs[stage] for stage in chain)) & self.needs.keys() <= self.done | set(chain):
+                self.waiting.remove(chain)
+                return chain
+        return None
+
+    def _settle(self, worker: "Worker") -> None:
+        if worker.succeeded():
+            self.done.update(worker.chain)
+            print(f"spread: {len(self.done)} of {len(self.needs)} stages done", flush=True)
+        elif worker.was_killed() and self.attempts[worker.chain[0]] < ATTEMPTS:
+            print(f"spread: {worker.chain[0]} was killed, it is begun once more", flush=True)
+            self.waiting.appendleft(worker.chain)
+        else:
+            self.failed.append(worker.chain[0])
+
+    def _environment(self, seat: int) -> Mapping[str, str]:
+        return os.environ | ({"CUDA_VISIBLE_DEVICES": str(seat % self.gpus)} if self.gpus > 1 else {})
+
+
+class Worker:
+    """One chain under DVC, in a process group of its own; what it prints is passed on line by line."""
+
+    def __init__(self, command: list[str], chain: list[str], environment: Mapping[str, str]) -> None:
+        self.chain = chain
+        self._said = ""
+        self._process = subprocess.Popen(
+            [*command, *chain],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # not a terminal: bars of several workers would overwrite each other
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._pass_on, daemon=True)
+        self._reader.start()
+
+    def has_ended(self) -> bool:
+        """Whether it has ended and all it printed was passed on."""
+        return self._process.poll() is not None and not self._reader.is_alive()
+
+    def succeeded(self) -> bool:
+        """Whether all of its stages are up to date."""
+        return self._process.returncode == 0
+
+    def was_killed(self) -> bool:
+        """Whether a signal ended it or one of its stages."""
+        return self._process.returncode < 0 or bool(re.search(r"exited with -\d+", self._said))
+
+    def interrupt(self) -> None:
+        """End it as Ctrl-C does, and wait until it has cleaned up."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGINT)
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _pass_on(self) -> None:
+        for line in self._process.stdout:
+            self._said = line
+            sys.stdout.write(line)
+            sys.stdout.flush()

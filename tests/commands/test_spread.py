@@ -1,0 +1,189 @@
+"""Stages beside each other: chains, order, failures, killed workers; the same bytes as one after the other."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scople.base.errors import ScopleError
+from scople.commands.spread import Spread, collect, to_chains
+
+NEEDS = {
+    "raw": set(),
+    "parse": {"raw"},
+    "pretrain@a": {"parse"},
+    "pretrain@b": {"parse"},
+    "features@a": {"pretrain@a", "parse"},
+    "features@b": {"pretrain@b", "parse"},
+    "evaluate@a": {"features@a"},
+    "evaluate@b": {"features@b"},
+    "tables": {"evaluate@a", "evaluate@b"},
+}
+
+DVC = """#!{python}
+import os, sys, time
+stages = [word for word in sys.argv[1:] if not word.startswith("-") and word != "repro"]
+for stage in stages:
+    with open("log", "a") as log:
+        log.write(f"{{time.monotonic()}} begin {{stage}} {{os.environ.get('CUDA_VISIBLE_DEVICES', '-')}}\\n")
+    print("made", stage, flush=True)
+    if os.path.exists(f"{{stage}}.fails"):
+        sys.exit("no such luck")
+    if os.path.exists(f"{{stage}}.dies"):
+        os.remove(f"{{stage}}.dies")
+        os.kill(os.getpid(), 9)
+    time.sleep(0.2)
+    with open("log", "a") as log:
+        log.write(f"{{time.monotonic()}} end {{stage}} -\\n")
+"""
+
+
+@pytest.fixture
+def dvc(tmp_path, monkeypatch):
+    """A stand-in for DVC that writes down which stage began and ended when."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "dvc"
+    program.write_text(DVC.format(python=sys.executable))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path
+
+
+def log():
+    """(begin or end, stage, GPU) in the order of time."""
+    return [
+        line.split()[1:] for line in sorted(Path("log").read_text().splitlines(), key=lambda x: float(x.split()[0]))
+    ]
+
+
+def spread(workers=2, gpus=0):
+    Spread(NEEDS, to_chains(NEEDS), workers, gpus, []).run()
+
+
+def test_a_chain_goes_on_while_nothing_else_waits_for_its_last_stage():
+    assert to_chains(NEEDS) == [
+        ["raw", "parse"],
+        ["pretrain@a", "features@a", "evaluate@a"],
+        ["pretrain@b", "features@b", "evaluate@b"],
+        ["tables"],
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_every_stage_runs_once_and_after_what_it_needs(dvc, workers):
+    spread(workers)
+    done = []
+    for what, stage, _ in log():
+        if what == "begin":
+            assert NEEDS[stage] <= set(done)
+        else:
+            done.append(stage)
+    assert sorted(done) == sorted(NEEDS)
+
+
+def test_two_workers_work_at_the_same_time(dvc):
+    spread(2)
+    open_at_once, most = set(), 0
+    for what, stage, _ in log():
+        (open_at_once.add if what == "begin" else open_at_once.discard)(stage)
+        most = max(most, len(open_at_once))
+    assert most == 2
+
+
+def test_each_worker_has_a_gpu_of_its_own(dvc):
+    spread(2, gpus=2)
+    gpu = {stage: number for what, stage, number in log() if what == "begin"}
+    assert {gpu["evaluate@a"], gpu["evaluate@b"]} == {"0", "1"}
+
+
+def test_a_failure_is_named_and_nothing_new_begins(dvc):
+    Path("features@a.fails").touch()
+    with pytest.raises(ScopleError, match="^pretrain@a failed, see above; 5 of 9 stages are done"):
+        spread()
+    assert "tables" not in {stage for _, stage, _ in log()}
+
+
+def test_a_killed_worker_is_replaced_once(dvc, capsys):
+    Path("features@a.dies").touch()
+    spread()
+    begun = [stage for what, stage, _ in log() if what == "begin"]
+    assert begun.count("pretrain@a") == 2  # DVC itself would skip it
+    assert "pretrain@a was killed, it is begun once more" in capsys.readouterr().out
+
+
+PIPELINE = """
+stages:
+  first:
+    cmd: echo first > first.txt
+    outs: [first.txt]
+  work:
+    foreach: [a, b, c]
+    do:
+      cmd: sleep 3 && cat first.txt > ${item}.txt && echo ${item} >> ${item}.txt
+      deps: [first.txt]
+      outs: ["${item}.txt"]
+  gather:
+    cmd: cat a.txt b.txt c.txt > all.txt
+    deps: [a.txt, b.txt, c.txt]
+    outs: [all.txt]
+"""
+
+
+def real(root, place):
+    """A small DVC repository."""
+    place.mkdir()
+    for words in (["git", "init", "-q"], ["dvc", "init", "-q"]):
+        subprocess.run(words, cwd=place, check=True)
+    (place / "params.yaml").write_text((root / "params.yaml").read_text())
+    (place / "dvc.yaml").write_text(PIPELINE)
+    return place
+
+
+def begin(place):
+    words = [sys.executable, "-m", "scople", "spread", "--workers", "2"]
+    return subprocess.Popen(words, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.mark.slow
+def test_interrupted_killed_and_called_again_it_ends_with_the_bytes_of_dvc_repro(root, tmp_path):
+    place = real(root, tmp_path / "spread")
+    process = begin(place)
+    time.sleep(12)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    process = begin(place)
+    time.sleep(10)
+    subprocess.run(["pkill", "-9", "-f", "dvc.*--single-item.*work"], check=False)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    alone = real(root, tmp_path / "alone")
+    subprocess.run(["dvc", "repro", "-q"], cwd=alone, check=True)
+    assert (place / "all.txt").read_bytes() == (alone / "all.txt").read_bytes()
+    lines = [sorted((folder / "dvc.lock").read_text().splitlines()) for folder in (place, alone)]
+    assert lines[0] == lines[1]
+
+
+@pytest.mark.slow
+def test_an_unknown_target_is_one_sentence(root, tmp_path):
+    place = real(root, tmp_path / "place")
+    words = [sys.executable, "-m", "scople", "spread", "nothing"]
+    done = subprocess.run(words, cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: spread: DVC says: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # a library of DVC's
+def test_the_stages_of_this_repository_make_chains(root, monkeypatch):
+    monkeypatch.chdir(root)
+    needs = collect(["dvc.yaml"])
+    chains = to_chains(needs)
+    assert ["pretrain@pku_46_5_r1", "features@pku_46_5_r1", "train@pku_46_5_r1-1", "evaluate@pku_46_5_r1"] in chains
+    assert sorted(stage for chain in chains for stage in chain) == sorted(needs)
