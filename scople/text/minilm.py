@@ -111,7 +111,7 @@ class MiniLmTower(TextTower):
         return block.output.LayerNorm(residual + block.output.dense(inner))
 
     def finish(self, states: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "K E"]:
-        """Mean over each text's tokens, not normalised as in sentence-transformers: the similarity does that."""
+        """Mean over each text's tokens, not normalised as in sentence-transformers; cosine similarity does that."""
         means = torch.cat([texts.mean(1) for texts in tokens.split(states)[1:]])
         return means[tokens.rank]
 
