@@ -1,8 +1,8 @@
-"""Shift-GCN on the seen classes of a split, by its published recipe; then the joint features that SCoPLe works on.
+"""Train Shift-GCN on a split's seen classes by its published recipe, then extract the joint features for SCoPLe.
 
-The recipe is that of kchengiva/Shift-GCN, main.py and config: cross-entropy, SGD with Nesterov momentum 0.9, a tenth of
-the learning rate after each milestone, no warm-up and no augmentation, incomplete batches dropped. Departs: the weights
-of the last epoch are kept, whereas the published numbers are those of the best test epoch.
+The recipe is that of kchengiva/Shift-GCN, main.py and config: cross-entropy, SGD with Nesterov momentum 0.9, a learning
+rate that falls to a tenth at each milestone, no warm-up, no augmentation; incomplete batches are dropped. Departs: the
+weights of the last epoch are kept, whereas the published numbers are those of the best test epoch.
 """
 
 from collections.abc import Sequence
@@ -49,24 +49,24 @@ def pretrain(
         num_classes: seen classes.
         width: channels of the first blocks; the paper has 64.
         epochs: passes over the sequences.
-        batch_size: samples a step; where there are fewer, all of them make one batch.
+        batch_size: samples a step; if there are fewer samples, they form one batch.
         learning_rate: at the start.
-        milestones: epochs, from 0, at whose beginning the learning rate falls to a tenth.
+        milestones: epochs, counted from 0, at the start of which the learning rate falls to a tenth.
         position_gradient: see `scople.backbone.temporal_shift`.
         seed: root seed of the initialisation and of the order of samples.
         device: where to train.
-        workers: processes that read sequences; the result does not depend on them.
-        checkpoint: of a training that was killed, to go on from; kept up to date.
-        shared: the processes that share this training, each calling it with the same arguments; the result is that
-            of one process, but for rounding.
+        workers: processes that read sequences; their number does not change the result.
+        checkpoint: an interrupted training is resumed from it, and it is kept up to date.
+        shared: the processes that share this training. Each calls this function with the same arguments. The result
+            is that of one process, up to rounding.
 
     Returns:
-        The network in evaluation mode, and a row for each epoch: `epoch` from 1, mean `loss` in nats and `accuracy`
-        in per cent over the samples as they were trained on, `learning_rate`.
+        The network in evaluation mode, and a row for each epoch: `epoch` from 1; mean `loss` in nats and `accuracy`
+        in per cent, both measured on the samples during training; `learning_rate`.
 
     Raises:
-        ScopleError: there are no sequences, the loss or a weight is no longer a finite number, or the processes
-            cannot have equal parts of a batch.
+        ScopleError: there are no sequences, the loss or a weight is no longer a finite number, or the batch size is
+            not a multiple of the number of processes.
     """
     if len(targets) == 0:
         raise ScopleError("The backbone has 0 sequences to train on; give it at least one of a seen class.")
@@ -116,9 +116,9 @@ def pretrain(
 def _train_epoch(
     model: nn.Module, batches: DataLoader, optimiser: torch.optim.Optimizer, device: torch.device | str
 ) -> tuple[float, float]:
-    """One pass; mean loss and per cent of samples that were recognised."""
+    """One epoch; returns the mean loss and the accuracy in per cent."""
     model.train()
-    # Summed where they arise: asking for a number at every step would make the device wait.
+    # Summed on the device: reading a number at every step would make it wait.
     total = torch.zeros(2, dtype=torch.float64, device=device)
     samples = 0
     for x, target in batches:
@@ -136,9 +136,9 @@ def _train_epoch(
 
 
 def parameter_groups(model: ShiftGCN) -> list[dict]:
-    """The published weight decay: 1e-3 on the linear weights of the GCN, none on its masks, 1e-4 on all else.
+    """The published weight decay: 1e-3 on the linear weights of the GCN, none on its masks, 1e-4 on everything else.
 
-    All else includes biases, batch norms and the temporal positions.
+    "Everything else" includes biases, batch norms and the temporal positions.
     """
     linear, masks, others = [], [], []
     for name, parameter in model.named_parameters():
@@ -159,12 +159,12 @@ def parameter_groups(model: ShiftGCN) -> list[dict]:
 def extract(
     model: ShiftGCN, sequences: Dataset, batch_size: int, device: torch.device | str, workers: int = 0
 ) -> tuple[Float32[np.ndarray, "N V D"], Float32[np.ndarray, "N K"]]:
-    """Joint features and class logits of every sequence, by the frozen network; order as in `sequences`.
+    """Joint features and class logits of every sequence from the frozen network, in the order of `sequences`.
 
     Args:
-        model: put into evaluation mode and onto `device`.
+        model: put into evaluation mode and moved to `device`.
         sequences: as in `pretrain`.
-        batch_size: sequences at a time; changes rounding only.
+        batch_size: sequences at a time; it changes rounding only.
         device: where to compute.
         workers: processes that read sequences.
 
@@ -188,13 +188,13 @@ def extract(
 
 
 def load_backbone(path: Path, *, num_classes: int, width: int, **belongs: str) -> ShiftGCN:
-    """The frozen network whose `state_dict` was written as the artefact "backbone", in evaluation mode.
+    """The frozen network of an artefact "backbone", which holds its `state_dict`; in evaluation mode.
 
     Args:
-        path: where from.
+        path: the artefact's file.
         num_classes: seen classes.
         width: channels of the first blocks.
-        **belongs: what it has to belong to, see `scople.base.artefacts.save_tensors`.
+        **belongs: what it must belong to, see `scople.base.artefacts.save_tensors`.
 
     Raises:
         ScopleError: the file is missing or damaged, holds a network of another size, or belongs to something else.

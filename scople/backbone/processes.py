@@ -1,8 +1,8 @@
-"""Several processes share one training: of every batch each takes an equal part.
+"""Several processes share one training: each takes an equal part of every batch.
 
-`torchrun` starts the processes, Accelerate joins them, divides the batches and averages the gradients
-(DistributedDataParallel). The result is that of one process with the same batches, up to rounding, if whatever looks
-at a whole batch (batch norm, the sign of `temporal_shift.published_rule`) takes `mean_over_processes`.
+`torchrun` starts the processes. Accelerate connects them, divides the batches and averages the gradients
+(DistributedDataParallel). The result is that of one process with the same batches, up to rounding. For this, every
+computation over a whole batch (batch norm, the sign in `temporal_shift.published_rule`) uses `mean_over_processes`.
 """
 
 import torch
@@ -15,15 +15,15 @@ from scople.base.errors import ScopleError
 
 
 def process_count() -> int:
-    """Processes that share the training; 1 where a process is alone."""
+    """Number of processes that share the training; 1 without torchrun."""
     together = torch.distributed.is_available() and torch.distributed.is_initialized()
     return torch.distributed.get_world_size() if together else 1
 
 
 def mean_over_processes(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """Mean of what each process has; of a process on its own `x` itself.
+    """Mean of `x` over the processes; `x` itself if there is only one.
 
-    Its gradient is that of the sum of all processes' losses.
+    The gradient is that of the sum of all processes' losses.
     """
     return _Mean.apply(x) if process_count() > 1 else x
 
@@ -41,14 +41,14 @@ class _Mean(torch.autograd.Function):
 
 
 class SharedTraining:
-    """The processes that torchrun started for one training; each makes one of these before its model.
+    """The processes that torchrun started for one training; each creates this object before its model.
 
     Args:
-        device: its type decides how processes talk: NCCL between GPUs, one a process; gloo between CPUs.
+        device: its type decides how the processes communicate: NCCL for GPUs, one for each process; gloo for CPUs.
     """
 
     def __init__(self, device: torch.device):
-        # Imported here because only this needs it: every stage would pay for its import.
+        # Imported here, as only this class needs it and every stage would wait for the import.
         from accelerate import Accelerator, DataLoaderConfiguration
 
         self._accelerator = Accelerator(
@@ -60,11 +60,11 @@ class SharedTraining:
         """The model with averaged gradients, and this process's part of every batch.
 
         Raises:
-            ScopleError: the parts would not be equal.
+            ScopleError: the batch size is not a multiple of the number of processes.
         """
         if batches.batch_size % process_count():
             raise ScopleError(
-                f"A batch of {batches.batch_size} samples can not be shared equally among {process_count()} "
+                f"A batch of {batches.batch_size} samples cannot be shared equally among {process_count()} "
                 "processes: change their number or pretrain.batch_size."
             )
         return self._accelerator.prepare(model, batches)

@@ -1,6 +1,6 @@
-"""What Shift-GCN does to the rows of a `C V B T` map: linear maps, batch norms and the spatial shift.
+"""Shift-GCN's operations on the rows of a `C V B T` map: linear maps, batch norms and the spatial shift.
 
-A row is one (channel, joint) pair, or one channel, with all its numbers side by side.
+A row is one (channel, joint) pair or one channel; its numbers are contiguous in memory.
 """
 
 import math
@@ -27,9 +27,9 @@ class PointwiseConv(nn.Module):
 
 
 class SharedNorm(nn.BatchNorm1d):
-    """Batch norm by the mean and variance of a batch that several processes share, each having an equal part of it.
+    """Batch norm over a batch of which several processes each hold an equal part.
 
-    torch's SyncBatchNorm is for GPUs only; this one is for both. Of a process on its own it is PyTorch's batch norm.
+    torch's SyncBatchNorm works on GPUs only; this one also works on CPUs. With one process it is PyTorch's batch norm.
     """
 
     def forward(self, x: Float[Tensor, "N F L"]) -> Float[Tensor, "N F L"]:
@@ -49,12 +49,12 @@ class SharedNorm(nn.BatchNorm1d):
 class RowNorm(SharedNorm):
     """Batch norm of a `C V B T` map over channels (C features) or (channel, joint) pairs (C V features).
 
-    One feature is one contiguous row of the map. PyTorch's group norm with a row a group computes the same in
-    training, several times as fast as its batch norm on a CPU.
+    One feature is one contiguous row of the map. In training, PyTorch's group norm with one row in each group computes
+    the same, and on a CPU it is several times as fast as PyTorch's batch norm.
     """
 
     def forward(self, x: Float[Tensor, "C V B T"]) -> Float[Tensor, "C V B T"]:
-        """Normalise by the rows' own mean and variance in training, by the running ones otherwise."""
+        """Normalise by the rows' mean and variance in training, by the running ones in evaluation."""
         rows, size = self.num_features, x.numel() // self.num_features
         if not self.training or process_count() > 1:
             return super().forward(x.view(1, rows, size)).view_as(x)
@@ -67,7 +67,7 @@ class RowNorm(SharedNorm):
 
 
 class RowOrder(nn.Module):
-    """Rows of a matrix in a fixed new order; backwards in the inverse order, without adding anything up."""
+    """Rows of a matrix in a fixed new order. The backward pass is the inverse order, so nothing is summed."""
 
     def __init__(self, order: Int[Tensor, " R"]) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ class ShiftGCN(nn.Module):
     """Joint-stream Shift-GCN: input norm `data_bn`, blocks `l1` to `l10`, classifier `fc`.
 
     Initialised as published: positions uniform in (-1, 1), masks 0, the GCN's linear weights N(0, 1/C_out), 1x1
-    convolutions Kaiming normal over their outputs, `fc` N(0, 2/K). Departs: every batch norm starts at scale 1, where
+    convolutions Kaiming normal over their outputs, `fc` N(0, 2/K). Departs: every batch norm starts at scale 1, whereas
     the authors' PyTorch 0.4.1 drew the scales of `gcn1.bn` and `tcn1.bn` from U(0, 1), its default at the time.
 
     Args:
@@ -68,8 +68,8 @@ class ShiftGCN(nn.Module):
     def joint_features(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N V D"]:
         """The last map averaged over time and persons: SCoPLe's G, with D = 4 width.
 
-        An absent person is an all-zero skeleton, which `data_bn` turns into something nonzero; it counts in the mean,
-        as in the published pooling.
+        An absent person is an all-zero skeleton, which `data_bn` makes nonzero. It is part of the mean, as in the
+        published code.
 
         Args:
             x: normalised sequences, metres; T a multiple of 4.
@@ -92,7 +92,7 @@ class ShiftGCN(nn.Module):
     def classify(self, joint_features: Float[Tensor, "N V D"]) -> Float[Tensor, "N K"]:
         """Class logits from the mean over joints.
 
-        The published code averages time and joints first and persons last: the same mean, but for rounding.
+        The published code averages time and joints first and persons last: the same mean, up to rounding.
         """
         return self.fc(joint_features.mean(1))
 
@@ -106,17 +106,17 @@ class ShiftGCN(nn.Module):
     def from_published(
         cls, state_dict: Mapping[str, Tensor], position_gradient: PositionGradient = "sign"
     ) -> "ShiftGCN":
-        """The network of a published checkpoint: each of its tensors is taken over, or knowingly left out.
+        """The network of a published checkpoint; every tensor is either copied or one of the three kinds left out.
 
-        Left out are batch counters, the index vectors of the spatial shifts, which must be those of `spatial_shift_in`
-        and `spatial_shift_out`, and shifts along the joint axis, which must be negligible.
+        Left out are the batch counters; the index vectors of the spatial shifts, which must equal `spatial_shift_in`
+        and `spatial_shift_out`; and the shifts along the joint axis, which must be negligible.
 
         Args:
             state_dict: of the official joint-stream model, names without the prefix `module.`.
             position_gradient: see `ShiftGCN`.
 
         Raises:
-            ScopleError: a tensor is missing, unknown, of a wrong shape, or left out although it says something else.
+            ScopleError: a tensor is missing, unknown or of a wrong shape, or one left out has unexpected values.
         """
         if "fc.weight" not in state_dict:
             raise ScopleError(
@@ -183,7 +183,7 @@ class GCN(nn.Module):
         self.down = projection(in_channels, out_channels)
 
     def forward(self, x: Float[Tensor, "C V B T"]) -> Float[Tensor, "D V B T"]:
-        """The mask is put on the weights, one matrix a joint, which spares a pass over the map in each direction."""
+        """The mask is applied to the weights, one matrix a joint: this saves a pass over the map, forward and back."""
         h = self.shift_in(x.flatten(2).flatten(0, 1)).unflatten(0, (JOINTS, -1))  # V C (B T)
         weights = (self.feature_mask.tanh() + 1)[:, None] * self.linear_weight.T  # V D C
         h = torch.baddbmm(self.linear_bias[:, None], weights, h)  # V D (B T)
@@ -192,7 +192,7 @@ class GCN(nn.Module):
 
 
 class TCN(nn.Module):
-    """Shift_tcn: BN2(shift_out(relu(conv(shift_in(BN(x)))))), only `shift_out` with the block's stride."""
+    """Shift_tcn: BN2(shift_out(relu(conv(shift_in(BN(x)))))); only `shift_out` has the block's stride."""
 
     def __init__(self, channels: int, stride: int, position_gradient: PositionGradient) -> None:
         super().__init__()
@@ -201,7 +201,7 @@ class TCN(nn.Module):
         self.bn = RowNorm(channels)
         self.shift_in = nn.Parameter(torch.empty(channels).uniform_(-1, 1))
         self.temporal_linear = PointwiseConv(channels, channels)
-        # Published: this bias alone keeps the framework's default start.
+        # As published: only this bias keeps PyTorch's default initialisation.
         nn.init.uniform_(self.temporal_linear.bias, -math.sqrt(1 / channels), math.sqrt(1 / channels))
         self.shift_out = nn.Parameter(torch.empty(channels).uniform_(-1, 1))
         self.bn2 = RowNorm(channels)
@@ -227,7 +227,7 @@ class Projection(nn.Module):
 
 
 def projection(in_channels: int, out_channels: int) -> nn.Module:
-    """A `Projection`, or the identity where the depth does not change."""
+    """A `Projection`, or the identity if the depth does not change."""
     return nn.Identity() if in_channels == out_channels else Projection(in_channels, out_channels)
 
 
@@ -238,7 +238,7 @@ NEGLIGIBLE_SHIFT = 1e-6
 
 
 def _is_left_out(name: str, tensor: Tensor) -> bool:
-    """Whether a published tensor has no place here; if so, it is checked to say what this code assumes."""
+    """Whether a published tensor is left out; if so, its values are checked against what this code assumes."""
     if name.endswith(COUNTER):
         return True
     if name.endswith(".xpos"):
@@ -268,7 +268,7 @@ def _own_name(name: str) -> str:
 
 
 def _own_layout(name: str, tensor: Tensor) -> Tensor:
-    """Without axes of size 1; the norms of the GCN go from joint-major (V C) to channel-major (C V) pairs."""
+    """Drop axes of size 1, and reorder the GCN's norms from joint-major (V C) to channel-major (C V) pairs."""
     if re.fullmatch(r"l\d+\.gcn1\.bn\.\w+", name):
         return tensor.unflatten(0, (JOINTS, -1)).T.flatten()
     if name.endswith((".Linear_bias", ".Feature_Mask")):

@@ -1,9 +1,9 @@
-"""The temporal shift of Shift-GCN (Cheng et al., CVPR 2020, section 3.3): every channel looks at its own moment.
+"""The temporal shift of Shift-GCN (Cheng et al., CVPR 2020, section 3.3): every channel has its own shift in time.
 
-Channel c reads its sequence `positions[c]` frames later, a learned real number, by linear interpolation between two
-frames; outside the sequence there are zeros. For each channel this is a product with a banded matrix, and it is written
-as just that: one batched matrix product, deterministic in both directions on any device and without an index that the
-host would have to wait for.
+Channel c reads its sequence `positions[c]` frames later. This is a learned real number, so the shift interpolates
+linearly between two frames; outside the sequence there are zeros. For each channel it is a product with a banded
+matrix, so all channels are one batched matrix product. This is deterministic in both directions on any device, and the
+host never waits for an index.
 """
 
 from typing import Literal
@@ -26,15 +26,15 @@ def temporal_shift(
 ) -> Float[Tensor, "C V B T_out"]:
     """Shift every channel in time: out[t] = (1 - f) x[stride t + i] + f x[stride t + i + 1], i = floor(p), f = p - i.
 
-    p is the channel's position, and half a frame more under stride 2, as in kchengiva/Shift-GCN,
+    p is the channel's position; with stride 2 it is half a frame more, as in kchengiva/Shift-GCN,
     model/Temporal_shift/cuda/shift.py. x is zero outside its T frames.
 
     Args:
-        x: a map; sequences of all joints V and persons B of the batch are shifted alike.
+        x: a map; a channel's sequences of all joints V and persons B have the same shift.
         positions: frames, any real number.
         stride: 1 keeps the T frames, 2 yields T // 2.
         position_gradient: "true" is the derivative (from the right where a position is a whole number); "sign" is
-            `published_rule`. The gradient of `x` is the true one in both.
+            `published_rule`. The gradient of `x` is the true one in both cases.
 
     Returns:
         The shifted map, in the type of `x`; T_out = T // stride.
@@ -49,10 +49,10 @@ def temporal_shift(
 def shift_matrices(
     positions: Float[Tensor, " C"], frames: int, stride: int, dtype: torch.dtype
 ) -> Float[Tensor, "C T T_out"]:
-    """The matrix S of every channel with x S = the shifted x: two entries a column, 1 - f above f.
+    """The matrix S of every channel, such that x S is the shifted x; each column has two entries, 1 - f above f.
 
-    Positions are widened to at least float32 before anything is added to them: half precision cannot even count
-    the frames.
+    Positions are converted to at least float32 before anything is added to them, as half precision cannot represent
+    every frame number.
     """
     wide = torch.promote_types(torch.promote_types(positions.dtype, dtype), torch.float32)
     positions = positions.to(wide)[:, None, None] + (0.5 if stride == 2 else 0.0)
@@ -67,9 +67,9 @@ def shift_matrices(
 def published_rule(positions: Float[Tensor, " C"]) -> Float[Tensor, " C"]:
     """`positions` unchanged; their gradient g becomes 0.01 sign(g), or 0.0001 where g is exactly 0.
 
-    So does the backward pass of kchengiva/Shift-GCN, model/Temporal_shift/cuda/shift_cuda_kernel.cu: positions move
-    at a constant rate, whatever the size of the loss. Where several replicas share a batch the published code adds
-    their +-0.01 up; here the rule sees the gradient of the whole batch, however many processes share it.
+    This is the backward pass of kchengiva/Shift-GCN, model/Temporal_shift/cuda/shift_cuda_kernel.cu: positions move
+    at a constant rate, however large the loss is. If several replicas share a batch, the published code sums their
+    +-0.01. Here the rule acts on the gradient of the whole batch, for any number of processes.
     """
     return _PublishedRule.apply(positions)
 

@@ -1,8 +1,8 @@
 """The human body of the synthetic recordings: 25 Kinect v2 joints moved by a few channels.
 
-Coordinates are a person's own (right, up, forward), origin on the ground under the pelvis, in body heights until
-`joints` scales them to metres. Arms and legs follow their ends (two-bone inverse kinematics), so a motion says where
-a hand or a foot goes and every bone keeps its length.
+Coordinates are relative to the person: (right, up, forward), with the origin on the ground under the pelvis. They are
+in body heights until `joints` scales them to metres. Two-bone inverse kinematics places elbows and knees, so a motion
+only says where a hand or a foot goes, and every bone keeps its length.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from scople.data.joints import PARENTS
 
 CHANNELS = (
-    "place",  # right, turn (radians, to the right), forward: where the person stands, seen after the turn
+    "place",  # right, turn (radians, to the right), forward: where the person stands; right and forward turn as well
     "pelvis",  # right, up, forward of its standing position
     "torso",  # bend forward, lean right, twist right; radians
     "head",  # nod, tilt right, turn right; radians, on top of the torso
@@ -24,10 +24,10 @@ CHANNELS = (
     "main foot",  # position of the ankle
     "other foot",
 )
-"""What a pose sets: ten channels of three numbers."""
+"""The ten channels of a pose, three numbers each."""
 
 MIRRORED = np.array([0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 20, 23, 24, 21, 22])
-"""The joint of the other side."""
+"""For each joint, its counterpart on the other side of the body."""
 
 MAIN, OTHER = 1.0, -1.0
 """Sign of "right" on the two sides of the body."""
@@ -35,7 +35,7 @@ MAIN, OTHER = 1.0, -1.0
 
 @dataclass(frozen=True)
 class Build:
-    """A person's measures: `height` in metres, everything else in body heights (Kinect joints of an adult)."""
+    """A person's body measures: `height` in metres, all others in body heights (Kinect joints of an adult)."""
 
     height: float = 1.7
     lower_spine: float = 0.160
@@ -56,13 +56,13 @@ class Build:
 
     @property
     def pelvis(self) -> float:
-        """Height of the spine base of a person who stands, knees nearly straight."""
+        """Height of the spine base when the person stands with nearly straight knees."""
         return self.ankle + 0.985 * (self.thigh + self.shin)
 
 
 @dataclass(frozen=True)
 class Trunk:
-    """The parts of a pose that the hands aim at: positions and the orientation of chest and head."""
+    """The parts of a pose that the hands can aim at: positions, and the orientation of chest and head."""
 
     base: Float[np.ndarray, "T 3"]
     middle: Float[np.ndarray, "T 3"]
@@ -74,7 +74,7 @@ class Trunk:
 
 
 def standing(build: Build, frames: int) -> Float[np.ndarray, "T 10 3"]:
-    """The pose of a person who stands with hanging arms, `frames` times."""
+    """The pose of a person who stands with hanging arms, repeated for `frames` frames."""
     rest = np.zeros((len(CHANNELS), 3))
     shoulder_height = build.pelvis + build.lower_spine + build.upper_spine
     arm = build.upper_arm + build.forearm + build.palm
@@ -86,7 +86,7 @@ def standing(build: Build, frames: int) -> Float[np.ndarray, "T 10 3"]:
 
 
 def trunk(pose: Float[np.ndarray, "T 10 3"], build: Build) -> Trunk:
-    """Spine, head and their orientation; in body heights, before the person is placed.
+    """Spine and head with their orientation; in body heights, before "place" is applied.
 
     The lower spine takes half of the torso's angles, the upper spine all of them.
     """
@@ -109,7 +109,7 @@ def joints(pose: Float[np.ndarray, "T 10 3"], build: Build, *, left_handed: bool
         left_handed: mirror the motion, so that the main hand is the left one.
 
     Returns:
-        Joints in file order; metres; (right, up, forward) of the spot where the person stands with place = 0.
+        Joints in file order; metres; (right, up, forward), with the origin where the person stands if place = 0.
     """
     middle_line = trunk(pose, build)
     found = np.empty((len(pose), len(PARENTS), 3))
@@ -132,7 +132,7 @@ def joints(pose: Float[np.ndarray, "T 10 3"], build: Build, *, left_handed: bool
 
 
 def _axes(angles: Float[np.ndarray, "T 3"]) -> Float[np.ndarray, "T 3 3"]:
-    """Rotations (bend forward, lean right, twist right) whose columns are the turned right, up and forward."""
+    """Rotations by (bend forward, lean right, twist right); the columns are the rotated axes right, up and forward."""
     (bend, lean, twist), one, zero = angles.T, np.ones(len(angles)), np.zeros(len(angles))
 
     def matrix(rows: list[list[np.ndarray]]) -> np.ndarray:
@@ -145,7 +145,7 @@ def _axes(angles: Float[np.ndarray, "T 3"]) -> Float[np.ndarray, "T 3 3"]:
 
 
 def _arm(middle_line: Trunk, hand: Float[np.ndarray, "T 3"], build: Build, side: float) -> Float[np.ndarray, "T 4 3"]:
-    """Shoulder, elbow, wrist and palm; the palm reaches `hand` or points at it. The elbow hangs out and back."""
+    """Shoulder, elbow, wrist and palm. The palm reaches `hand` or points at it; the elbow bends outward and back."""
     shoulder = middle_line.shoulders + middle_line.chest_axes @ np.array([side * build.shoulder, -0.015, 0.0])
     hint = middle_line.chest_axes @ np.array([side * 0.5, -0.6, -0.6])
     reach = build.forearm + build.palm
@@ -161,7 +161,7 @@ def _fingers(
     build: Build,
     side: float,
 ) -> Float[np.ndarray, "T 2 3"]:
-    """Hand tip and thumb. With no roll the thumb points up from a hand held forward, forward from a hanging one."""
+    """Hand tip and thumb. Without roll, the thumb points up if the hand is held forward, and forward if it hangs."""
     along = _unit(palm - wrist)
     upright = _unit(_across(np.array([-side * 0.2, 0.5, 0.6]), along))
     inward = side * np.cross(along, upright)
@@ -176,11 +176,11 @@ def _fingers(
 def _leg(
     base: Float[np.ndarray, "T 3"], foot: Float[np.ndarray, "T 3"], build: Build, side: float
 ) -> Float[np.ndarray, "T 4 3"]:
-    """Hip, knee, ankle and foot; the knee points forward, the foot stands square to the shin."""
+    """Hip, knee, ankle and foot. The knee points forward, and so does the foot."""
     hip = base + np.array([side * build.hip, -0.005, 0.0])
     knee, ankle = _two_bones(hip, foot, build.thigh, build.shin, np.array([side * 0.15, 0.0, 1.0]))
     shin = _unit(ankle - knee)
-    # A quarter turn about the axis from left to right takes a hanging shin to a foot that points forward.
+    # The shin turned by 90 degrees about the left-right axis: for a hanging shin, this points forward.
     forward = np.stack([np.zeros(len(shin)), shin[:, 2], -shin[:, 1]], axis=1)
     toes = ankle + build.foot * _unit(_unit(forward) + 0.5 * shin)
     return np.stack([hip, knee, ankle, toes], axis=1)

@@ -1,4 +1,4 @@
-"""What a Kinect v2 makes of bodies: noise, faults, and the text of an NTU `.skeleton` file or a PKU-MMD line."""
+"""How a Kinect v2 records bodies: noise, faults, and the text of NTU `.skeleton` files and PKU-MMD skeleton files."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ COLOUR_CAMERA = (1060.0, 967.0, 1060.0, 550.0)
 """Focal length and centre, across and down, in pixels of the 512 x 424 depth and the 1920 x 1080 colour picture."""
 
 SHAKY = ("wrist", "hand", "ankle")
-"""Joints of either side that the sensor places less well than the trunk."""
+"""Joints of both sides that the sensor locates less precisely than the trunk."""
 
 ENDS = [JOINT_NAMES.index(name) for name in JOINT_NAMES if name.endswith(("foot", "hand tip", "thumb"))]
-"""Joints that it places worst."""
+"""Joints that the sensor locates least precisely."""
 
 FREE_ENDS = [JOINT_NAMES.index("head"), *ENDS]
-"""Joints without a bone to turn: the sensor writes their orientation as zeros."""
+"""Joints without an orientation: the sensor writes zeros for it."""
 
 BODY_LINES = "0 %d %d %d %d 0 %.7g %.7g %d\n25\n" + ("%.7g " * 11 + "%d\n") * len(PARENTS)
 
@@ -35,7 +35,7 @@ class Sighting:
 
 
 def jitter(bodies: Float[np.ndarray, "M T 25 3"], rng: np.random.Generator) -> Float[np.ndarray, "M T 25 3"]:
-    """Bodies with the sensor's noise: 5 mm at the trunk, up to 12 mm at feet and fingers, half of it slow."""
+    """Bodies with the sensor's noise: 5 mm at the trunk, up to 12 mm at feet and fingers; half of it changes slowly."""
     spread = np.full((len(PARENTS), 1), 0.005)
     spread[[JOINT_NAMES.index(f"{side} {joint}") for side in ("left", "right") for joint in SHAKY]] = 0.008
     spread[ENDS] = 0.012
@@ -46,10 +46,10 @@ def jitter(bodies: Float[np.ndarray, "M T 25 3"], rng: np.random.Generator) -> F
 
 
 def sightings(bodies: Float[np.ndarray, "M T 25 3"], rng: np.random.Generator) -> list[list[Sighting]]:
-    """What the sensor reports in each frame: the bodies, with its faults in some recordings.
+    """What the sensor reports in each frame: the bodies, with faults in some recordings.
 
-    3 % of the recordings have frames without anybody or, of two people, without one; in 4 % a third, crumpled body
-    flickers up for a few frames; in 2 % a body gets a new id on the way.
+    In 3 % of the recordings some frames lack everybody or, if there are two people, one of them. In 4 % an additional,
+    shrunken body appears for a few frames. In 2 % a body's id changes during the recording.
     """
     people, frames = bodies.shape[:2]
     ids = FIRST_BODY_ID + rng.integers(1000, 60000) + np.cumsum(rng.integers(1, 40, people + 2))
@@ -80,7 +80,8 @@ def skeleton_text(seen: list[list[Sighting]], rng: np.random.Generator) -> str:
         rng: this recording's randomness, for the columns that no method reads (hand states, inferred joints).
 
     Returns:
-        Frame count; per frame its body count; per body a line of ten fields, the joint count and 25 lines of twelve.
+        The frame count; for each frame its body count; for each body a line of ten fields, the joint count and 25
+        lines of twelve fields.
     """
     bodies = [sighting.joints for frame in seen for sighting in frame]
     values = _fields(np.stack(bodies), rng)
@@ -92,7 +93,7 @@ def skeleton_text(seen: list[list[Sighting]], rng: np.random.Generator) -> str:
 
 
 def _fields(joints: Float[np.ndarray, "N 25 3"], rng: np.random.Generator) -> Float[np.ndarray, "N 307"]:
-    """The numbers of each body after its id and its clipped edges, in the order of the file."""
+    """The numbers of each body that follow its id and its clipped edges, in file order."""
     count = len(joints)
     is_hand_sure = rng.random((count, 2)) < 0.7
     hand_states = np.stack([is_hand_sure[:, 0], is_hand_sure[:, 0], is_hand_sure[:, 1], is_hand_sure[:, 1]], axis=1)
@@ -133,7 +134,7 @@ def _orientations(joints: Float[np.ndarray, "N 25 3"]) -> Float[np.ndarray, "N 2
 
 
 def pku_text(seen: list[list[Sighting]]) -> str:
-    """The text of one PKU-MMD skeleton file: 150 numbers a line, two bodies, zeros for one that is not there."""
+    """The text of one PKU-MMD skeleton file: 150 numbers a line for two bodies, zeros for an absent one."""
     values = np.zeros((len(seen), 2, len(PARENTS), 3))
     for t, frame in enumerate(seen):
         for slot, sighting in enumerate(frame[:2]):

@@ -33,7 +33,7 @@ from scople.demo.recordings import (
 
 
 class Archive(NamedTuple):
-    """One of NTU's zips: what is in it."""
+    """One of NTU's zips and its contents."""
 
     name: str
     setups: range
@@ -49,7 +49,7 @@ ARCHIVES = (
 
 @dataclass(frozen=True)
 class Take:
-    """One recording that is to be written: `name` without suffix, people's numbers with the actor first."""
+    """One recording to be written: `name` without suffix, and the people's numbers with the actor first."""
 
     name: str
     people: tuple[int, ...]
@@ -72,15 +72,17 @@ def write_ntu_archives(
     skip: Collection[str] = (),
     jobs: int = 0,
 ) -> list[Path]:
-    """Write NTU RGB+D's skeleton zips: classes 1-60 in the first, 61-120 in the second; none that has no class.
+    """Write NTU RGB+D's skeleton zips: classes 1-60 in the first, 61-120 in the second.
+
+    A zip without any of the classes is not written.
 
     Args:
         folder: where the zips go.
         classes: rows of NTU's class list, or some of them.
-        programs: what each class looks like, by name.
-        train_subjects: official cross-subject training performers; an archive's other performers are its test side.
-        training_samples: recordings of a class by training performers.
-        test_samples: recordings of a class by the others.
+        programs: the program of each class, by class name.
+        train_subjects: official cross-subject training performers; an archive's other performers are test subjects.
+        training_samples: recordings of each class by training performers.
+        test_samples: recordings of each class by the other performers.
         frames: least and most frames of a recording, at 30 a second.
         seed: root seed.
         skip: recordings that are never written, such as those on the official list of missing skeletons.
@@ -90,8 +92,8 @@ def write_ntu_archives(
         The written zips.
 
     Raises:
-        ScopleError: a class has no program, `frames` is out of bounds, or more samples are asked for than an archive
-            has combinations of performer, camera and replication.
+        ScopleError: a class has no program, `frames` is out of bounds, or an archive has fewer combinations of
+            performer, camera and replication than the samples asked for.
     """
     require_programs(classes, programs)
     require_frames(frames)
@@ -118,7 +120,7 @@ def write_ntu_archives(
 def _samples(
     archive: Archive, entry: ClassEntry, performers: Sequence[int], count: int, seed: int, skip: Collection[str]
 ) -> Iterator[tuple[str, tuple[int, ...], float]]:
-    """Name, people and view of `count` recordings of a class by some of the performers; each has one setup."""
+    """Name, people and view of `count` recordings of a class by the given performers; each performer has one setup."""
     choices = []
     for performer, camera, replication in itertools.product(performers, (1, 2, 3), (1, 2)):
         place = (performer - archive.performers.start) * len(archive.setups) // len(archive.performers)
@@ -144,7 +146,7 @@ def _write(path: Path, takes: Sequence[Take], texts: Iterator[bytes]) -> None:
         zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target,
     ):
         for take, text in zip(progress(takes, path.name, unit="file"), texts, strict=False):
-            # A ZipInfo without a date is of 1980, so the same recordings are the same bytes.
+            # Without a date, a ZipInfo has the date 1980-01-01, so the same recordings give the same bytes.
             member = zipfile.ZipInfo(f"nturgb+d_skeletons/{take.name}.skeleton")
             target.writestr(member, text, zipfile.ZIP_DEFLATED, compresslevel=1)
 

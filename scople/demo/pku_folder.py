@@ -1,7 +1,7 @@
 """Synthetic PKU-MMD: skeleton folder, label folder and cross-subject list, named and laid out as distributed.
 
-A video holds about ten actions with idle gaps, by one person or by two, seen from one of the three views. Every video
-has its own random generator, derived from the seed and the video's name.
+A video shows about ten actions with idle gaps, by one person or by two, from one of the three views. Every video has
+its own random generator, derived from the seed and the video's name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ from scople.demo.recordings import (
 )
 
 TRAIN_SUBJECTS, TEST_SUBJECTS = range(1001, 1058), range(1058, 1067)
-"""PKU-MMD has 66 people, none of them NTU's; 57 of them train."""
+"""PKU-MMD has 66 subjects, none of them NTU's; 57 of them are training subjects."""
 
 ACTIONS = 10
 """Most actions in one video."""
@@ -40,12 +40,12 @@ GAP = (12, 30)
 """Frames between two actions, least and most."""
 
 FIRST_VIDEO = 90
-"""Beyond the real videos 0043 and 0089, of which some instances are known as damaged and left out by the parser."""
+"""Later than the real videos 0043 and 0089, in which the parser skips instances that are known to be damaged."""
 
 
 @dataclass(frozen=True)
 class Video:
-    """One video that is to be written; `actions` are class numbers and programs in their order."""
+    """One video to be written; `actions` are its class numbers and programs, in order."""
 
     name: str
     people: tuple[int, ...]
@@ -69,9 +69,9 @@ def write_pku(
     """Write `PKU_Skeleton_Renew/`, `Train_Label_PKU_final/` and `cross-subject.txt` in one folder.
 
     Args:
-        folder: what to write; replaced whole.
+        folder: where to write; whatever is there is replaced.
         classes: rows of PKU-MMD's class list, or some of them.
-        programs: what each class looks like, by name.
+        programs: the program of each class, by class name.
         training_samples: instances of a class in training videos.
         test_samples: instances of a class in test videos.
         frames: least and most frames of an instance, at 30 a second.
@@ -117,7 +117,7 @@ def write_pku(
 def _playlists(
     classes: Sequence[ClassEntry], samples: int, subjects: Sequence[int], rng: np.random.Generator
 ) -> list[tuple[tuple[int, ...], list[ClassEntry]]]:
-    """People and classes of each video of one side; solo actions and those of two people are in different videos."""
+    """People and classes of each video of one side; actions of one person and of two are in separate videos."""
     playlists = []
     for two_person in (False, True):
         entries = [entry for entry in classes if entry.two_person == two_person for _ in range(samples)]
@@ -131,7 +131,7 @@ def _playlists(
 def _texts(video: Video) -> tuple[bytes, bytes]:
     """The bytes of one video's skeleton file and of its label file.
 
-    A label row is `class,start,end,confidence`; frames count from 1, both ends are included.
+    A label row is `class,start,end,confidence`; frames count from 1, and `end` is the action's last frame.
     """
     rng = numpy_generator(video.seed, "pku", video.name)
     subjects = [Subject.draw(video.seed, number) for number in video.people]

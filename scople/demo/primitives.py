@@ -1,16 +1,16 @@
-"""The named motion primitives that the class programs are put together from.
+"""The named motion primitives from which the class programs are built.
 
-A primitive is one or more `Move`s: a channel of the body goes somewhere for a while. A class is a list of primitives
-with times (`scople.demo.programs`), so classes that are alike in words share primitives and an unseen class combines
-those of seen ones. Names: "hand to mouth" (one of three limbs, one of the `LANDMARKS`), "hand shakes" (a limb, one of
-the `RHYTHMS`), or one of the `WHOLE_BODY` primitives, such as "bow" or "kick".
+A primitive is one or more `Move`s; each moves one channel of the body. A class is a list of primitives with times
+(`scople.demo.programs`). Classes with similar names share primitives, so an unseen class combines primitives of seen
+ones. A name is "hand to mouth" (one of three limbs and one of the `LANDMARKS`), "hand shakes" (a limb and one of the
+`RHYTHMS`), or one of the `WHOLE_BODY` primitives, such as "bow" or "kick".
 """
 
 from dataclasses import dataclass
 
 SHAPES = ("hold", "glide", "swing", "pulse", "step")
-"""Course of a move within its time: go there and back; go there and stay; swing about; go there and back several
-times; the same for one half of each cycle only, as a foot does in walking."""
+"""Course of a move over its time, in this order: go there and back; go there and stay; swing to and fro; go there
+and back several times; the same, but only in one half of each cycle, as a foot does in walking."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Move:
     Attributes:
         channel: one of `scople.demo.body.CHANNELS`.
         shape: one of `SHAPES`.
-        by: what is added to the channel; hands and feet are (outward, up, forward), lengths in body heights, angles in
+        by: what is added to the channel: (outward, up, forward) for hands and feet; lengths in body heights, angles in
             radians.
-        landmark: where the hand is brought instead; empty for none.
+        landmark: where the hand goes instead; empty for none.
         offset: start of the cycle, as a fraction of it.
     """
 
@@ -68,7 +68,7 @@ LANDMARKS: dict[str, tuple[str, tuple[float, float, float]]] = {
     "partner's back": ("ground", (0.060, 0.760, 0.660)),
     "partner's hand": ("ground", (0.000, 0.600, 0.290)),
 }
-"""Where a hand can be brought; a partner stands about 0.55 body heights in front."""
+"""Where a hand can go; a partner stands about 0.55 body heights in front."""
 
 RHYTHMS: dict[str, tuple[tuple[str, tuple[float, float, float], float], ...]] = {
     # verb: (shape, (outward, up, forward), offset)
@@ -89,7 +89,7 @@ RHYTHMS: dict[str, tuple[tuple[str, tuple[float, float, float], float], ...]] = 
     "lifts": (("hold", (0.0, 0.160, 0.030), 0.0),),
     "lobs": (("pulse", (0.0, 0.140, 0.0), 0.0),),
 }
-"""What a hand does around the place where it is."""
+"""How a hand moves around its current position."""
 
 LIMBS: dict[str, tuple[tuple[str, float], ...]] = {
     # name: (hand, start of its cycle)
@@ -101,7 +101,7 @@ LIMBS: dict[str, tuple[tuple[str, float], ...]] = {
 
 
 def _walk(direction: float) -> tuple[Move, ...]:
-    """Half a body height forward or backward in steps, the arms swinging against the legs."""
+    """Walk half a body height forward or backward; the arms swing opposite to the legs."""
     return (
         Move("place", "glide", (0.0, 0.0, 0.45 * direction)),
         Move("main foot", "step", (0.0, 0.08, 0.0)),

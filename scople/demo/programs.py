@@ -1,6 +1,6 @@
-"""Class programs: which primitives make an action, when, and how they become a pose.
+"""Class programs: which primitives make up an action, when they happen, and how they become a pose.
 
-The programs are data (`datasets/demo/programs.yaml`), keyed by the class name, so a class that NTU and PKU-MMD share is
+The programs are data (`datasets/demo/programs.yaml`), keyed by class name, so a class that NTU and PKU-MMD share has
 the same motion in both.
 """
 
@@ -30,8 +30,8 @@ class Step:
 
     Attributes:
         do: name of the primitive.
-        start: when it sets in, as a fraction of the action; before 0 it is already there as the action starts.
-        end: when it is over; after 1 it stays.
+        start: when it begins, as a fraction of the action; below 0, it has already begun when the action starts.
+        end: when it ends, as a fraction of the action; above 1, it lasts beyond the action.
         repeats: cycles of a rhythm.
         size: factor on the primitive's length or angle.
         who: "actor", "partner" or "both".
@@ -52,14 +52,14 @@ def load_programs(path: Path) -> dict[str, Program]:
     """Read the class programs.
 
     Args:
-        path: YAML file, class name → list of steps, each with the keys of `Step` (`from` and `to` for start and end).
+        path: YAML file, class name → list of steps with the keys of `Step` (but `from` for start and `to` for end).
 
     Returns:
         Programs by class name.
 
     Raises:
-        ScopleError: the file is unreadable or of another form, or a step has an unknown key, primitive or person,
-            something else where a number should stand, or an end that is not after its start.
+        ScopleError: the file is unreadable or has another form, or a step has an unknown key, primitive or person, a
+            value that should be a number and is not, or an end that is not after its start.
     """
     written = read_document(path)
     if not isinstance(written, dict):
@@ -109,17 +109,17 @@ def _step(name: str, written: dict) -> Step:
 def pose(
     program: Program, who: str, course: Float[np.ndarray, " T"], build: Build, *, amplitude: float, tempo: float
 ) -> Float[np.ndarray, "T 10 3"]:
-    """The channels of one person through an action.
+    """The channels of one person during an action.
 
-    Torso, head and feet come first; the hands then aim at landmarks of the moved body, in the program's order.
+    Torso, head and feet move first. Then the hands aim at landmarks of the moved body, in the program's order.
 
     Args:
         program: steps of the class.
         who: "actor" or "partner".
-        course: how much of the action is over in each frame, 0..1.
-        build: whose body the landmarks lie on.
+        course: how much of the action has passed in each frame, 0..1.
+        build: the body that has the landmarks.
         amplitude: factor on the size of every move that has no landmark.
-        tempo: factor on the cycles of rhythms of two cycles and more.
+        tempo: factor on the number of cycles, for rhythms of two or more cycles.
 
     Returns:
         Channels of each frame, in the order of `scople.demo.body.CHANNELS`.
@@ -164,7 +164,7 @@ def _course(step: Step, move: Move, course: Float[np.ndarray, " T"], tempo: floa
 
 
 def _by(move: Move, step: Step, amplitude: float) -> Float[np.ndarray, " 3"]:
-    """What a move adds at full strength; "outward" of the limb's side turned to right."""
+    """What a move adds at full strength; the limb's "outward" is converted to "right"."""
     sided = move.channel.startswith("other") and not move.channel.endswith("grip")
     return step.size * amplitude * np.array(move.by) * np.array([OTHER if sided else MAIN, 1.0, 1.0])
 

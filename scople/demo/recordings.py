@@ -1,4 +1,4 @@
-"""Who performs an action, how, and where the camera stands: programs become bodies in camera space."""
+"""From programs to bodies in camera space: who performs an action, how, and where the camera stands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ from scople.demo.body import CHANNELS, Build, joints
 from scople.demo.programs import Program, pose
 
 VIEWS = (np.pi / 4, 0.0, -np.pi / 4)
-"""Where the cameras stand, radians: NTU's cameras 1-3, PKU-MMD's L, M, R."""
+"""Angle of each camera, radians: NTU's cameras 1-3, PKU-MMD's L, M, R."""
 
 LEAST_FRAMES = 16
-"""Shortest recording in which an action still shows and a fault finds its place."""
+"""Shortest recording: long enough for an action to be visible and for a fault to fit in."""
 
 DISTANCE = 0.55 * 1.7
-"""Metres between two people who face each other; landmarks on a partner are made for it."""
+"""Metres between two people who face each other; landmarks on a partner assume this distance."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A person's measures and ways; the same in every recording.
+    """A person's body measures and way of moving; the same in every recording.
 
     Attributes:
         build: bone lengths.
         left_handed: about one in ten.
         tempo: factor on speed.
         amplitude: factor on the size of movements.
-        habits: lasting change of the standing pose, such as a stoop or a wide stance.
+        habits: constant change of the standing pose, such as a stoop or a wide stance.
     """
 
     build: Build
@@ -41,7 +41,7 @@ class Subject:
 
     @classmethod
     def draw(cls, seed: int, number: int) -> "Subject":
-        """The performer of this number under a root seed."""
+        """The performer with this number, drawn from the root seed."""
         rng = numpy_generator(seed, "subject", number)
         limbs = ("thigh", "shin", "upper_arm", "forearm", "shoulder")
         lengths = {limb: getattr(Build, limb) * rng.normal(1.0, 0.03) for limb in limbs}
@@ -66,14 +66,14 @@ def require_frames(frames: tuple[int, int]) -> None:
 
 
 def take_length(subject: Subject, frames: tuple[int, int], rng: np.random.Generator) -> int:
-    """Frames of one recording: uniform in the bounds, then by the subject's speed, still within the bounds."""
+    """Frames of one recording: drawn uniformly within the bounds, divided by the subject's tempo, then clipped."""
     return int(np.clip(rng.uniform(*frames) / subject.tempo, *frames))
 
 
 def action(
     program: Program, subjects: Sequence[Subject], frames: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "M T 10 3"]:
-    """The poses of everyone in one action: a short wait, the program at this take's pace, a short wait.
+    """The poses of everyone in one action: a short wait, the program at the pace of this take, a short wait.
 
     Args:
         program: steps of the class.
@@ -104,7 +104,7 @@ def action(
 
 
 def sway(posed: Float[np.ndarray, "M T 10 3"], rng: np.random.Generator) -> Float[np.ndarray, "M T 10 3"]:
-    """The poses with the small slow movements of a body that is never still (30 frames a second)."""
+    """The poses with the small, slow movements of a body that is never quite still (30 frames a second)."""
     people, frames = posed.shape[:2]
     strength = np.zeros((len(CHANNELS), 3))
     strength[CHANNELS.index("pelvis")] = 0.004
@@ -137,11 +137,11 @@ def seen_by_camera(
 
     Args:
         bodies: joints on the floor; metres, (right, up, forward).
-        view: angle at which the camera sees the scene, radians; 0 is from the front, of two people from the side.
+        view: angle at which the camera sees the scene, radians; 0 sees one person from the front, two from the side.
         rng: this recording's randomness (exact angle, distance, height and tilt of the camera).
 
     Returns:
-        Joints; metres, the middle of all that happens 2.7 to 3.4 m from the camera and nearly in its axis.
+        Joints in metres; the centre of the scene is 2.7 to 3.4 m from the camera and close to its axis.
     """
     angle = view + rng.normal(0.0, 0.1) + (np.pi / 2 if len(bodies) == 2 else 0.0)
     middle = bodies.mean(axis=(0, 1, 2)) * np.array([1.0, 0.0, 1.0])

@@ -1,1 +1,1 @@
-"""From scores to numbers that can be trusted: gates, ZSL and GZSL, controls, standard errors, what made a number."""
+"""From scores to reported numbers: gates, ZSL and GZSL metrics, controls, standard errors, provenance."""

@@ -1,6 +1,6 @@
-"""Which tokens of a skeleton a class name looks at: the sampler's attention, eq. 13, averaged over samples.
+"""Which tokens of a skeleton a class name attends to: the sampler's attention, eq. 13, averaged over samples.
 
-Nothing is scored here and no score depends on it: the true class of a sample decides which mean it enters.
+Samples are grouped by their true class, so this is for inspection only: nothing is scored, and no score depends on it.
 """
 
 import numpy as np
@@ -23,19 +23,19 @@ def attention_by_class(
 ) -> Float32[np.ndarray, "K J"]:
     """Mean attention of each class over its own samples, with its own text as query.
 
-    A sample of the class "drink water" shows where "drink water" looks when it meets such a sample; where other names
-    would look in it is left out. At most a batch of attention is held at a time.
+    For example, the mean of "drink water" is over samples of "drink water", with that name as the query; the attention
+    of the other names to these samples is not used. At most one batch of attention is in memory at a time.
 
     Args:
         model: moved to the device.
         features: joint features.
         targets: row in `class_names` of each sample's true class.
         class_names: the classes.
-        batch_size: samples at a time; it changes nothing but memory and rounding.
+        batch_size: samples at a time; it changes only memory and rounding.
         device: where to compute.
 
     Returns:
-        Weights that sum to 1 over the joint prompts, which come first, and the joints; NaN for a class without samples.
+        Weights that sum to 1 over the tokens: first the joint prompts, then the joints; NaN if a class has no samples.
     """
     model.to(device).eval()
     means = []
@@ -54,7 +54,7 @@ def attention_by_class(
 def attention_table(
     attention: Float[np.ndarray, "K J"], class_names: list[str], is_unseen: Bool[np.ndarray, " K"]
 ) -> pd.DataFrame:
-    """Attention with its rows and columns named.
+    """The attention as a table with named rows and columns.
 
     Returns:
         Columns label, is_unseen, "prompt 1", "prompt 2", …, and the 25 joints in file order; a row for each class.

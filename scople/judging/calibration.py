@@ -1,8 +1,8 @@
 """The gates' constants for GZSL, chosen on pseudo-unseen classes.
 
-SCoPLe is trained once more on the same features without the pseudo-unseen classes and without a few held-out samples
-of the others; what it then says of those samples, all of training subjects, decides each gate's threshold. Nothing
-here can open a test sample: the argument is the training part.
+SCoPLe is trained once more on the same features, but without the pseudo-unseen classes and without a few held-out
+samples of the other classes. The scores of these samples, all of training subjects, determine each gate's threshold.
+Test samples cannot be used here: the only features that these functions take are the training part.
 """
 
 from collections.abc import Callable
@@ -38,16 +38,16 @@ def calibrate_gates(
         training: the split's training part.
         split: the whole split, with its pseudo-unseen classes.
         names: class names of labels.
-        gate_holdout: fraction of each remaining class's samples that is judged on instead of trained on.
+        gate_holdout: fraction of each remaining class's samples that is held out of training and used to choose.
         score_batch_size: samples scored at a time.
         seed: root seed.
         device: where to compute.
         **training_settings: as `scople.model.training.fit` takes them.
 
     Returns:
-        Gate → `threshold`, `harmonic` (H reached on the pseudo-unseen samples, per cent), `median_seen` and
-        `median_unseen` (of the number that the gate looks at, over the held-out and the pseudo-unseen samples) and the
-        S-U curve it was chosen from: `thresholds`, `seen`, `unseen`.
+        Gate → `threshold`; `harmonic`, the H reached in this calibration, per cent; `median_seen` and `median_unseen`,
+        the medians of the number that the gate compares, over the held-out and over the pseudo-unseen samples; and the
+        S-U curve from which the threshold was chosen: `thresholds`, `seen`, `unseen`.
     """
     inner = split.without_pseudo_unseen
     remaining = np.flatnonzero(np.isin(training.labels, inner.seen))

@@ -1,4 +1,4 @@
-"""How sure a mean over splits is: standard errors, and differences of two runs on the same splits."""
+"""Uncertainty of a mean over splits: standard errors, and paired differences of two runs on the same splits."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ class Mean(NamedTuple):
 
     Attributes:
         value: the mean.
-        error: s / sqrt(n), s the sample deviation over the splits; NaN where there is one split only.
+        error: s / sqrt(n), where s is the sample standard deviation over the splits; NaN if there is only one split.
         splits: n.
     """
 
@@ -22,15 +22,15 @@ class Mean(NamedTuple):
 
     @property
     def is_established(self) -> bool:
-        """Whether it is further from 0 than two standard errors; never where there is no standard error."""
+        """Whether the mean is more than two standard errors away from 0; false if there is no standard error."""
         return abs(self.value) > 2 * self.error
 
 
 def mean_over_splits(values: Sequence[float]) -> Mean:
-    """The mean of one number a split.
+    """The mean over splits of one number.
 
     Args:
-        values: at least one.
+        values: the number on each split; at least one.
     """
     count = len(values)
     error = float(np.std(values, ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
@@ -40,18 +40,18 @@ def mean_over_splits(values: Sequence[float]) -> Mean:
 def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> Mean:
     """Mean of second - first over the splits that both have.
 
-    What makes a split hard for both falls out of the difference, so its standard error is smaller than those of the
-    two means.
+    If a split is hard for both runs, this cancels in the difference, so its standard error is usually smaller than
+    those of the two means.
 
     Args:
-        first: split → a number, with at least one split that `second` has.
-        second: likewise.
+        first: split → a number; at least one split must be in `second` too.
+        second: split → the number of the other run.
     """
     return mean_over_splits([second[split] - first[split] for split in first if split in second])
 
 
 def over_seeds(repeats: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of each number over the repeats, and its sample deviation as `<name>_std` where there are several."""
+    """Mean of each number over the repeats and, if there are several, its sample deviation as `<name>_std`."""
     table = pd.DataFrame(repeats)
     summary = {name: table[name].mean() for name in table}
     if len(repeats) > 1:

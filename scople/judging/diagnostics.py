@@ -1,7 +1,7 @@
-"""Diagnostics that keep the numbers honest: what a score is worth without its skeleton, and where a label leaks in.
+"""Diagnostics that check the results: how good a score is without its skeleton, and whether a label leaks into it.
 
-Nothing here is a result. `QUANTITIES` is the legend: what each number is, what it is to be held against, and what it
-has to be. `diagnose` measures all of them for one split and one reading of the training query.
+Nothing here is a result. `QUANTITIES` is the legend: what each number is, its reference, and what it should be.
+`diagnose` measures all of them for one split and one training query.
 """
 
 import math
@@ -26,16 +26,16 @@ from scople.model.scople import SCoPLe
 from scople.model.training import fit, score
 
 Names = Callable[[tuple[int, ...]], list[str]]
-"""Class names of labels."""
+"""Function from labels to their class names."""
 
 
 class Meaning(NamedTuple):
-    """What a quantity is.
+    """The meaning of a quantity.
 
     Attributes:
         unit: of the value and of its reference.
-        reference: what number stands beside it.
-        reading: what the value has to be, or what it tells.
+        reference: the number that the value is compared with.
+        reading: what the value must be, or what it shows.
     """
 
     unit: str
@@ -44,7 +44,7 @@ class Meaning(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A value and the number that it is held against, in the unit of its `Meaning`."""
+    """A value and its reference, in the unit of its `Meaning`."""
 
     value: float
     reference: float
@@ -125,7 +125,7 @@ def diagnose(
     Args:
         build: gives the untrained model, the same each time: it is trained on the true pairs, on shuffled skeletons,
             and without the pseudo-unseen classes.
-        plain: untrained; the plain class names against the mean of the joints.
+        plain: an untrained model without prompts or sampler: plain class names and the mean of the joints.
         training: the split's training part.
         test: the split's test part.
         split: the classes.
@@ -163,7 +163,7 @@ def diagnose(
         build(), training, split, names, gate_holdout=gate_holdout, score_batch_size=score_batch_size, **settings
     )
 
-    # Every model is trained and has scored; from here on test labels are looked at.
+    # All models are trained and have scored; only now are test labels used.
     is_unseen, rows = task_targets(split, test.labels)
 
     def checked(scores: Float[np.ndarray, "N K"]) -> dict[str, float]:
@@ -228,7 +228,7 @@ def _of_queries(
     zsl: float,
     **scoring: Any,
 ) -> dict[str, Measured]:
-    """What the texts, and the texts as queries, do to the samples of unseen classes."""
+    """The quantities that depend on the texts and queries of the unseen classes."""
     chance = 100 / len(candidates)
     skeletons, text = embed_for_every_query(model, features, candidates, **scoring)
     leak, shuffled_leak = oracle_query_leak(model, skeletons, text, targets)
@@ -241,10 +241,11 @@ def _of_queries(
 
 
 def diagnostics_table(split: str, training_query: TrainingQuery, measured: Mapping[str, Measured]) -> pd.DataFrame:
-    """The quantities with their meaning, one row each.
+    """The quantities with their meaning, one row for each.
 
     Returns:
-        Columns split, training_query, quantity, value, unit, reference (a number), reference_is (what it is), reading.
+        Columns split, training_query, quantity, value, unit, reference (the number), reference_is (its meaning) and
+        reading.
     """
     rows = [
         {
@@ -274,10 +275,10 @@ def held_out_loss(
     generator: np.random.Generator,
     device: torch.device,
 ) -> float:
-    """Skeleton-to-text loss on samples that were not trained on, their skeletons shuffled among them, in nats.
+    """Skeleton-to-text loss in nats on held-out samples whose skeletons are shuffled among them.
 
-    With `training_query` "candidate" no model can expect less than ln K on as many samples of each of K classes: the
-    skeletons tell nothing, and nothing else tells two samples apart.
+    With `training_query` "candidate" and equally many samples of each of K classes, no model has an expected loss below
+    ln K: shuffled skeletons carry no information, and nothing else distinguishes two samples.
 
     Args:
         model: moved to the device.
@@ -286,7 +287,7 @@ def held_out_loss(
         class_names: the seen classes.
         training_query: see `scople.model.losses.training_logits`.
         batch_size: samples a step, as in training: with "own" it is the number of columns.
-        generator: draws the order of the samples and, apart from it, that of their skeletons.
+        generator: draws the order of the samples and, independently, the order of their skeletons.
         device: where to compute.
 
     Returns:
@@ -303,7 +304,7 @@ def held_out_loss(
 
 
 def knowing_nothing(training_query: TrainingQuery, *, samples: int, classes: int, batch_size: int) -> float:
-    """Skeleton-to-text loss of logits that are the same everywhere, in nats: ln of the number of columns.
+    """Skeleton-to-text loss in nats of constant logits: ln of the number of columns.
 
     Args:
         training_query: "candidate" has a column for each class, "own" one for each sample of the batch.
@@ -331,8 +332,8 @@ def zsl_texts_shuffled(
 ) -> float:
     """ZSL in per cent with the class texts shuffled, mean over the K rotations of the names.
 
-    In these every class has every text once, so whatever a score makes of the texts, the mean is 100 / K unless the
-    score knows a class by something else than its text.
+    In the K rotations, every class gets every text once. So the mean is 100 / K for any score that knows a class only
+    by its text.
 
     Args:
         model: a trained model.
@@ -369,7 +370,7 @@ def embed_for_every_query(
         device: where to compute.
 
     Returns:
-        V and F, any norm; without a sampler the V of a sample are all the same.
+        V and F, any norm; without a sampler, a sample has the same V for all candidates.
     """
     model.to(device).eval()
     text = model.embed_text(model.text.tokenize(class_names))
@@ -382,10 +383,10 @@ def embed_for_every_query(
 def oracle_query_leak(
     model: SCoPLe, skeletons: Float[Tensor, "N K E"], text: Float[Tensor, "K E"], targets: Int[np.ndarray, " N"]
 ) -> tuple[float, float]:
-    """A LEAK AND NO RESULT: accuracy with the text of each sample's true label as the sampler's query.
+    """A LEAK, NOT A RESULT: accuracy with the text of each sample's true label as the sampler's query.
 
-    The query tells the model what it is asked for. Peers have published such numbers (azzh1/PURLS); this one is here
-    to be held against the honest one, and nothing else may call it.
+    The query tells the model the answer. Such numbers have been published (azzh1/PURLS). This one is only for
+    comparison with the correct one; nothing else may call this function.
 
     Args:
         model: gives the logits.
@@ -394,27 +395,27 @@ def oracle_query_leak(
         targets: row of each sample's true class in `text`: the leak.
 
     Returns:
-        In per cent: the accuracy; and its mean over all ways to shuffle the skeletons among the samples, where only
-        the query is left to tell the label.
+        In per cent: the accuracy, and its mean over all shuffles of the skeletons among the samples, in which only the
+        query can tell the label.
     """
-    logits = model.logits(skeletons.flatten(0, 1).unsqueeze(1), text)  # each V against all texts, not only its query's
-    named = logits.argmax(dim=1).view(skeletons.shape[:2]).cpu().numpy()  # sample n asked with query k
+    logits = model.logits(skeletons.flatten(0, 1).unsqueeze(1), text)  # each V against all texts, not only its query
+    named = logits.argmax(dim=1).view(skeletons.shape[:2]).cpu().numpy()  # prediction for sample n with query k
     is_query = named == np.arange(len(text))
-    # In a shuffle every sample's query meets every skeleton equally often.
+    # Over all shuffles, every sample's query meets every skeleton equally often.
     return accuracy(named[np.arange(len(targets)), targets], targets), 100 * float(
         is_query.mean(axis=0)[targets].mean()
     )
 
 
 def spreads(skeletons: Float[Tensor, "N K E"]) -> tuple[float, float]:
-    """How far V turns with the query, and how far with the sample.
+    """How much V varies with the query, and how much with the sample.
 
     Args:
         skeletons: V of sample n for query k, any norm.
 
     Returns:
-        1 - cosine, mean over all pairs of two queries with one sample, and over all pairs of two samples with one
-        query: 0 if all are parallel; NaN where there is no pair.
+        Two means of 1 - cosine: over all pairs of queries for the same sample, and over all pairs of samples for the
+        same query. 0 if all V are parallel, NaN if there is no pair.
     """
     unit = F.normalize(skeletons, dim=-1)
 
@@ -422,7 +423,7 @@ def spreads(skeletons: Float[Tensor, "N K E"]) -> tuple[float, float]:
         count = skeletons.shape[dim]
         if count < 2:
             return float("nan")
-        # |sum u|^2 is the sum of all cosines, those of each vector with itself included.
+        # |sum u|^2 is the sum of all cosines, including those of each vector with itself.
         cosines = unit.sum(dim=dim, dtype=torch.float64).square().sum(dim=-1) - count
         return 1 - cosines.mean().item() / (count * (count - 1))
 

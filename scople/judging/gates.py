@@ -1,8 +1,8 @@
 """The GZSL gate: is a sample of a seen or of an unseen class? Chosen on pseudo-unseen classes, never on test samples.
 
-Every gate is one number per sample and one threshold; a sample is called unseen where its number is above the
-threshold. Then its class is the best of the unseen candidates, otherwise the best of the seen ones. Scores are SCoPLe's
-logits (similarity over temperature), the same for all gates.
+Every gate has one number for each sample and one threshold. If the number is above the threshold, the prediction is the
+best of the unseen candidates, otherwise the best of the seen ones. Scores are SCoPLe's logits (similarity divided by
+temperature), the same for all gates.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Gate = Literal["entropy", "stacking", "none"]
 
 
 class Predictions(NamedTuple):
-    """What a gate says of each sample: unseen or not, and the row among the unseen or the seen candidates."""
+    """A gate's predictions: whether each sample is unseen, and its row among the unseen or the seen candidates."""
 
     is_unseen: Bool[np.ndarray, " N"]
     targets: Int[np.ndarray, " N"]
@@ -29,10 +29,10 @@ class Predictions(NamedTuple):
 
 @dataclass(frozen=True)
 class PseudoUnseenScores:
-    """What a threshold may be chosen on: training subjects and seen classes, some of which stand in for unseen ones.
+    """Scores on which a threshold may be chosen: training subjects and seen classes, some of these as pseudo-unseen.
 
-    Made with `of`, which takes nothing but training features. The model that scored must not have been trained on
-    these rows nor on the pseudo-unseen classes.
+    Create it with `of`, which accepts only training features. The model that gave the scores must not have been trained
+    on these samples or on the pseudo-unseen classes.
 
     Attributes:
         seen_scores: logits of the seen classes that the model was trained on.
@@ -56,7 +56,7 @@ class PseudoUnseenScores:
         seen_scores: Float[np.ndarray, "N S"],
         unseen_scores: Float[np.ndarray, "N U"],
     ) -> "PseudoUnseenScores":
-        """Put scores beside what the training features know of their samples.
+        """Combine scores with the labels of their samples in the training features.
 
         Args:
             training: the split's training part.
@@ -66,7 +66,8 @@ class PseudoUnseenScores:
             unseen_scores: columns in the order of `split.pseudo_unseen`.
 
         Raises:
-            ScopleError: not training features, a sample of a class that is not seen, or a kind of sample without one.
+            ScopleError: `training` is not the training part, a sample's class is not a seen one, or there is no sample
+                of the pseudo-unseen or of the remaining classes.
         """
         if not isinstance(training, TrainingFeatures):
             raise ScopleError(
@@ -95,7 +96,7 @@ class PseudoUnseenScores:
 
 @dataclass(frozen=True)
 class SeenUnseenCurve:
-    """S, U and H in per cent at every threshold that makes a difference, thresholds ascending."""
+    """S, U and H in per cent at every threshold that changes a prediction, in ascending order."""
 
     thresholds: Float64[np.ndarray, " T"]
     seen: Float64[np.ndarray, " T"]
@@ -106,13 +107,13 @@ class SeenUnseenCurve:
 def unseenness(
     gate: Gate, seen_scores: Float[np.ndarray, "N S"], unseen_scores: Float[np.ndarray, "N U"]
 ) -> Float64[np.ndarray, " N"]:
-    """The number that a gate holds against its threshold.
+    """The number that a gate compares with its threshold.
 
     Args:
-        gate: "entropy": entropy, in nats, of the softmax over the seen candidates, at most ln S. Unstated: of the whole
-            distribution; term by term, as printed, it would vanish for a class that is out of the question.
-            "stacking": best unseen minus best seen score, so that the constant taken off the seen scores (calibrated
-            stacking) is minus the threshold. "none": likewise, to be held against 0.
+        gate: "entropy": entropy, in nats, of the softmax over the seen candidates, at most ln S. Unstated: it is the
+            entropy of the whole distribution; a single term, as printed, would vanish for a very unlikely class.
+            "stacking": best unseen minus best seen score; the constant that calibrated stacking subtracts from the
+            seen scores is minus the threshold. "none": the same number, but its threshold is 0.
         seen_scores: logits of the seen candidates.
         unseen_scores: logits of the unseen candidates.
     """
@@ -136,23 +137,23 @@ def apply_gate(
         gate: see `unseenness`.
         seen_scores: logits of the seen candidates.
         unseen_scores: logits of the unseen candidates.
-        threshold: what `choose_threshold` gave; a sample is unseen where its `unseenness` is above.
+        threshold: from `choose_threshold`; a sample is predicted as unseen if its `unseenness` is above it.
     """
     is_unseen = unseenness(gate, seen_scores, unseen_scores) > threshold
     return Predictions(is_unseen, np.where(is_unseen, unseen_scores.argmax(axis=1), seen_scores.argmax(axis=1)))
 
 
 def choose_threshold(gate: Gate, scores: PseudoUnseenScores) -> tuple[float, SeenUnseenCurve]:
-    """The threshold of highest H on pseudo-unseen classes, and S against U on the way.
+    """The threshold with the highest H on pseudo-unseen classes, and the curve of S, U and H.
 
-    Unstated: of equally good ones the lowest.
+    Unstated: of equally good thresholds, the lowest is chosen.
 
     Args:
         gate: see `unseenness`.
-        scores: samples that a gate may be chosen on.
+        scores: scores on which a threshold may be chosen.
 
     Returns:
-        The threshold, and the curve it was chosen from.
+        The threshold, and the curve from which it was chosen.
     """
     curve = _curve(gate, scores.seen_scores, scores.unseen_scores, scores.is_unseen, scores.targets)
     return float(curve.thresholds[curve.harmonic.argmax()]), curve
@@ -166,10 +167,10 @@ def highest_harmonic(
     is_unseen: Bool[np.ndarray, " N"],
     targets: Int[np.ndarray, " N"],
 ) -> float:
-    """H in per cent that the best of all thresholds would have had on these very samples, whose labels it is told.
+    """H in per cent of the threshold that is best on these samples, found with their labels.
 
-    It is an upper bound to hold a chosen threshold against, and no result. The threshold itself is not given away, so
-    that nothing can be decided by it.
+    It is an upper bound for comparison with a chosen threshold, not a result. The threshold itself is not returned, so
+    that it cannot be used for predictions.
 
     Args:
         gate: see `unseenness`.
@@ -187,7 +188,7 @@ def medians(
     unseen_scores: Float[np.ndarray, "N U"],
     is_unseen: Bool[np.ndarray, " N"],
 ) -> dict[str, float]:
-    """`median_seen` and `median_unseen`: the middle of the gate's number over samples of either kind."""
+    """`median_seen` and `median_unseen`: medians of the gate's number over the seen and over the unseen samples."""
     values = unseenness(gate, seen_scores, unseen_scores)
     return {"median_seen": float(np.median(values[~is_unseen])), "median_unseen": float(np.median(values[is_unseen]))}
 
@@ -199,7 +200,7 @@ def _curve(
     is_unseen: Bool[np.ndarray, " N"],
     targets: Int[np.ndarray, " N"],
 ) -> SeenUnseenCurve:
-    """S, U and H at all thresholds that can differ: halfway between neighbouring samples, and one beyond either end.
+    """S, U and H at all thresholds that can differ: halfway between neighbouring numbers, and one beyond each end.
 
     For "none" there is nothing to choose: the only threshold is 0.
     """
@@ -209,7 +210,7 @@ def _curve(
     thresholds = np.zeros(1) if gate == "none" else np.concatenate([below, (levels[:-1] + levels[1:]) / 2, levels[-1:]])
 
     best = np.where(is_unseen, unseen_scores.argmax(axis=1), seen_scores.argmax(axis=1))
-    is_right = best == targets  # if the gate decides rightly
+    is_right = best == targets  # if the gate's decision is right
 
     def not_above(which: Bool[np.ndarray, " N"]) -> Int[np.ndarray, " T"]:
         return np.searchsorted(np.sort(values[which]), thresholds, side="right")
@@ -221,13 +222,13 @@ def _curve(
 
 
 def hold_out(targets: Int[np.ndarray, " N"], fraction: float, generator: np.random.Generator) -> Bool[np.ndarray, " N"]:
-    """Draw samples of every class that training leaves out, for the seen side of a gate's calibration.
+    """Draw samples of every class to hold out of training; they are the seen side of a gate's calibration.
 
     Args:
         targets: class of each sample.
-        fraction: share of each class's samples, rounded to the nearest count; at least one sample is held out and at
-            least one is not, but the only sample of a class stays in training.
-        generator: decides which.
+        fraction: share of each class's samples, rounded to the nearest count. At least one sample is held out and at
+            least one is not; if a class has only one sample, it stays in training.
+        generator: draws the samples.
 
     Returns:
         Whether each sample is held out.

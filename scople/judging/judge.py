@@ -1,4 +1,4 @@
-"""What a model said of the test samples, held against their labels: everything that is reported of one repeat."""
+"""Compare a model's predictions on the test samples with their labels: everything that is reported of one repeat."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,13 +16,13 @@ from scople.judging.metrics import controls, gzsl_metrics, per_class_accuracy
 
 
 class Repeat(NamedTuple):
-    """What one repeat of a model is worth on the test subjects of a split, in per cent.
+    """Results of one repeat of a model on the test subjects of a split, in per cent.
 
     Attributes:
-        metrics: `zsl`, `seen`, `unseen` and `harmonic` under the gate of the run.
-        under_gates: the same under every gate.
-        controls: see `scople.judging.metrics.controls` and `gate_controls`, under a heading.
-        per_class: a row for each class, under a heading.
+        metrics: `zsl`, `seen`, `unseen` and `harmonic` with the gate of the run.
+        under_gates: the same with every gate.
+        controls: see `scople.judging.metrics.controls` and `gate_controls`; begins with the heading.
+        per_class: a row for each class; each begins with the heading.
         pairs: columns actual and predicted, the class names of every test sample.
     """
 
@@ -46,7 +46,7 @@ def judge(
     heading: Mapping[str, Any],
     generator: np.random.Generator,
 ) -> Repeat:
-    """Hold what a model said against the labels of the test samples.
+    """Compare scores and predictions with the labels of the test samples.
 
     Args:
         split: the classes.
@@ -54,10 +54,10 @@ def judge(
         test: labels, and the scores of the backbone's own classifier.
         seen_scores: score of each seen candidate.
         unseen_scores: score of each unseen candidate.
-        predictions: what each gate made of these scores.
-        calibration: see `scople.judging.calibration.calibrate_gates`; what each gate was chosen on.
+        predictions: each gate's predictions from these scores.
+        calibration: of each gate, see `scople.judging.calibration.calibrate_gates`.
         gate: the gate of the run.
-        heading: what every row of the tables begins with.
+        heading: the first columns of every row of the tables.
         generator: draws the shuffles of the controls.
     """
     is_unseen, rows = task_targets(split, test.labels)
@@ -112,22 +112,22 @@ def gate_controls(
     is_unseen: Bool[np.ndarray, " N"],
     targets: Int[np.ndarray, " N"],
 ) -> dict[str, float]:
-    """How well a gate's threshold carries over from the samples it was chosen on to the test samples.
+    """How well a gate's threshold transfers from the samples on which it was chosen to the test samples.
 
     Args:
-        gate: its name, with which every key begins.
-        harmonic: H on the test samples under the chosen threshold.
+        gate: the gate's name; every key begins with it.
+        harmonic: H on the test samples with the chosen threshold.
         calibration: of this gate, with `threshold`, `median_seen` and `median_unseen`.
-        seen_scores: of the test samples, as for `judge`; likewise the other arrays.
-        unseen_scores: likewise.
-        is_unseen: likewise.
-        targets: likewise.
+        seen_scores: score of each seen candidate, of the test samples.
+        unseen_scores: score of each unseen candidate.
+        is_unseen: whether the sample's class is unseen.
+        targets: row of the sample's class among the unseen or the seen candidates.
 
     Returns:
         `<gate>_harmonic`; `<gate>_upper_bound_from_test_labels`, the H of the best of all thresholds, which no method
-        can know; `<gate>_percent_of_upper_bound`, what share of it was reached (all of it where it is 0);
-        `<gate>_threshold`; and four medians of the gate's number, nats for the entropy: over seen and unseen samples,
-        those it was chosen on and those of the test.
+        can know; `<gate>_percent_of_upper_bound`, the share of this bound that was reached (100 if the bound is 0);
+        `<gate>_threshold`; and four medians of the gate's number (in nats for the entropy): over the seen and over the
+        unseen samples, both in the calibration and in the test.
     """
     bound = highest_harmonic(
         gate, seen_scores=seen_scores, unseen_scores=unseen_scores, is_unseen=is_unseen, targets=targets
@@ -149,9 +149,9 @@ def gate_controls(
 def per_class_rows(
     classes: Sequence[ClassEntry], unseen: Iterable[int], accuracies: Float[np.ndarray, " K"]
 ) -> list[dict[str, Any]]:
-    """Number, name, whether unseen, and accuracy in per cent of each class of a data set, in label order.
+    """For each class of a data set, in label order: number, name, whether it is unseen, and accuracy in per cent.
 
-    The accuracy is None where a class has no sample.
+    The accuracy is None for a class without samples.
     """
     unseen = set(unseen)
     return [

@@ -14,7 +14,7 @@ PerCent = TypeVar("PerCent", float, np.ndarray)
 
 
 def accuracy(predicted: Int[np.ndarray, " N"], targets: Int[np.ndarray, " N"]) -> float:
-    """Share of the samples whose prediction is their target, in per cent.
+    """Share of the samples that are predicted correctly, in per cent.
 
     Raises:
         ScopleError: there is no sample.
@@ -43,16 +43,16 @@ def per_class_accuracy(
 
 
 def harmonic_mean(seen: PerCent, unseen: PerCent) -> PerCent:
-    """H = 2SU / (S + U), the headline of GZSL, in the unit of its arguments; 0 where both are 0, NaN where one is."""
+    """H = 2SU / (S + U), the main GZSL metric, in the unit of S and U; 0 if both are 0, NaN if either is NaN."""
     total = np.add(seen, unseen)
     return np.divide(2 * np.multiply(seen, unseen), total, out=np.zeros_like(total), where=total != 0)[()]
 
 
 def zsl_accuracy(unseen_scores: Float[np.ndarray, "N U"], targets: Int[np.ndarray, " N"]) -> float:
-    """Accuracy in per cent of samples of unseen classes among the unseen candidates.
+    """Accuracy in per cent of samples of unseen classes, when only unseen classes are candidates.
 
     Args:
-        unseen_scores: score of each unseen candidate, the largest wins; of equal ones the first.
+        unseen_scores: score of each unseen candidate; the largest is the prediction, and of equal ones the first.
         targets: true row among the unseen candidates.
 
     Raises:
@@ -71,9 +71,9 @@ def gzsl_metrics(
 ) -> dict[str, float]:
     """ZSL, S, U and H of one model over all test samples, in per cent.
 
-    A target is a row among the seen candidates or among the unseen ones, as the flag beside it says; a prediction is
-    right where flag and row both are. Since the gate only decides between the best seen and the best unseen class, U
-    cannot exceed ZSL.
+    A target is a row among the seen or among the unseen candidates, depending on its flag. A prediction is right if
+    both flag and row are right. As the gate only decides between the best seen and the best unseen class, U cannot
+    exceed ZSL.
 
     Args:
         unseen_scores: score of each unseen candidate.
@@ -86,12 +86,12 @@ def gzsl_metrics(
         `zsl`, `seen` (S), `unseen` (U), `harmonic` (H).
 
     Raises:
-        ScopleError: there is no seen or no unseen sample, a score is not finite, or U exceeds ZSL, so the predictions
-            were not made from these scores.
+        ScopleError: there is no seen or no unseen sample, a score is not finite, or U exceeds ZSL, which means that the
+            predictions were not made from these scores.
     """
     if not np.isfinite(unseen_scores).all():
         raise ScopleError("Scores of unseen classes are not all finite: train again at a lower learning rate.")
-    # One number for flag and row: seen rows count up from 0, unseen ones down from -1.
+    # One number encodes flag and row: seen rows count up from 0, unseen ones down from -1.
     predicted = np.where(predicted_unseen, ~predicted_targets, predicted_targets)
     truth = np.where(is_unseen, ~targets, targets)
     seen, unseen = (accuracy(predicted[which], truth[which]) for which in (~is_unseen, is_unseen))
@@ -114,7 +114,7 @@ def controls(
     generator: np.random.Generator,
     shuffles: int = 200,
 ) -> dict[str, float]:
-    """What keeps the headline honest, in per cent.
+    """Controls that show whether the metrics can be trusted, in per cent.
 
     Args:
         seen_scores: score of each seen candidate.
@@ -123,18 +123,18 @@ def controls(
         is_unseen: whether the sample's class is unseen.
         targets: true row among the seen or the unseen candidates.
         generator: draws the shuffles.
-        shuffles: how many are averaged.
+        shuffles: number of shuffles that are averaged.
 
     Returns:
-        `chance` of ZSL; `zsl`; `zsl_shuffled`, with the skeletons shuffled among the unseen samples, mean over the
-        shuffles: what these predictions are worth without their skeletons, at chance unless a score was told the label
-        (whether the *training* looked at skeletons is the harder question, see `scople.judging.diagnostics`);
-        `seen_candidates`, seen samples scored among the seen candidates, no gate; and `backbone`, the same samples
-        under the backbone's own classifier.
+        `chance` of ZSL; `zsl`; `zsl_shuffled`, ZSL with the skeletons shuffled among the unseen samples, mean over the
+        shuffles; `seen_candidates`, the accuracy of seen samples among the seen candidates, without a gate; and
+        `backbone`, the accuracy of the backbone's own classifier on the same samples. `zsl_shuffled` is at chance
+        unless a score depended on the label. Whether the *training* used the skeletons is a harder question, see
+        `scople.judging.diagnostics`.
     """
     unseen_targets, seen_targets = targets[is_unseen], targets[~is_unseen]
     predicted = unseen_scores[is_unseen].argmax(axis=1)
-    # A score depends on its own skeleton alone, so shuffled skeletons are shuffled predictions.
+    # A score depends only on its own skeleton, so shuffling the skeletons shuffles the predictions.
     shuffled = [accuracy(generator.permutation(predicted), unseen_targets) for _ in range(shuffles)]
     return {
         "chance": 100 / unseen_scores.shape[1],

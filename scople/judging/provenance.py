@@ -1,4 +1,4 @@
-"""What a reader needs to trust a metrics file: what it was made from, on how many samples, every repeat's values."""
+"""The provenance of a metrics file: what it was made from, the number of samples, and the values of every repeat."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,22 +30,22 @@ def provenance(
     computed_by: Mapping[str, str],
     repeats: Mapping[int, Mapping[str, float]],
 ) -> dict[str, Any]:
-    """The document that lies beside a flat metrics file.
+    """The document that is written beside a flat metrics file.
 
     Args:
         params: the whole of params.yaml.
-        words: what stands for the templates of the stage's definition, see `digest`.
+        words: values of the templates in the stage's definition, see `digest`.
         split: the classes.
         candidates: class names that were scored, in the order of the scores' columns.
-        is_unseen: of each test sample.
+        is_unseen: whether each test sample's class is unseen.
         untrained: see `untrained_loss`.
         computed_by: see `scople.base.arithmetic.machine`.
         repeats: seed → metrics of that repeat.
 
     Returns:
         `test_samples` of seen and unseen classes, `chance` of ZSL in per cent, `texts` (a digest of the candidates),
-        `untrained_loss`, `repeats`, `computed_by`, and `made_from`, see `digest`. No time, name of a machine or commit:
-        the same code and settings give the same document.
+        `untrained_loss`, `repeats`, `computed_by`, and `made_from`, see `digest`. It names no time, machine or commit,
+        so the same code and settings give the same document.
     """
     unseen = int(sum(is_unseen))
     return {
@@ -64,13 +64,13 @@ def provenance(
 def untrained_loss(model: SCoPLe, candidates: Sequence[str], sizes: Sequence[int], seed: int, **running: Any) -> float:
     """Cross-entropy in nats of a model before its training, on a normally distributed sample for each candidate.
 
-    It depends on code, settings and texts, and on rounding in its last digits only: a training would multiply these.
-    So a model that is not built or read as it should be is seen on any machine.
+    It depends on code, settings and texts; rounding changes only its last digits, whereas a training would amplify such
+    differences. So any machine can detect a model that is not built or loaded correctly.
 
     Args:
-        model: as it was built.
+        model: untrained.
         candidates: class names.
-        sizes: of one sample's features.
+        sizes: shape of one sample's features.
         seed: root seed of the samples.
         **running: as `scople.model.training.score` takes it.
     """
@@ -81,13 +81,14 @@ def untrained_loss(model: SCoPLe, candidates: Sequence[str], sizes: Sequence[int
 
 
 def digest(params: Params, words: Mapping[str, str]) -> str:
-    """SHA-256 of just what makes DVC run `evaluate` again: its code, its settings and its inputs.
+    """SHA-256 of exactly what makes DVC run `evaluate` again: its code, its settings and its inputs.
 
-    What made the inputs is in it through their contents.
+    Earlier stages count through the contents of the inputs.
 
     Args:
         params: the whole of params.yaml.
-        words: `key` for the root's stage, `item.split` and `item.variant` for an ablation's.
+        words: values of the templates: `key` for the stage of the root, `item.split` and `item.variant` for that of an
+            ablation.
     """
     name, path = ("ablation_evaluate", "ablations/dvc.yaml") if "item.variant" in words else ("evaluate", "dvc.yaml")
     stage = read_document(CODE / path)["stages"][name]

@@ -1,9 +1,9 @@
 """Dual-stream language prompting, eq. 1-10: learned prompts in the layers of a frozen text encoder.
 
-Two streams start from the embeddings E_0 of "<phrase> <class name>", in which the prefix prompt P_0 stands for the
-phrase's first tokens. In each of the first S layers the original stream (eq. 1-3) passes the frozen block as it is,
-while the prompted stream (eq. 4-8) takes in that layer's prompt and is mixed with the original stream's attention.
-Only the prompted stream goes on through the rest of the encoder (eq. 9-10).
+Two streams start from the embeddings E_0 of "<phrase> <class name>", in which the prefix prompt P_0 replaces the
+phrase's first tokens. In each of the first S layers, the original stream (eq. 1-3) passes through the frozen block
+unchanged. The prompted stream (eq. 4-8) receives that layer's prompt and is mixed with the original stream's attention.
+Only the prompted stream continues through the rest of the encoder (eq. 9-10).
 """
 
 from collections.abc import Callable
@@ -19,27 +19,27 @@ from scople.text.tower import TextTower, Tokens
 
 
 class LanguagePrompts(nn.Module):
-    """Learned prompts over a frozen text tower; class names are an input, so one set serves seen and unseen.
+    """Learned prompts for a frozen text tower. Class names are an input: seen and unseen classes use the same prompts.
 
-    The tower is neither in `parameters()` nor in `state_dict()`, but moves along with `.to(...)` and `.double()`.
+    The tower is neither in `parameters()` nor in `state_dict()`, but `.to(...)` and `.double()` apply to it too.
 
     Args:
         tower: frozen text encoder.
         text_prompting: "none", the frozen encoder with the plain phrase; "context", P_0 only (CoOp); "layers", P_0
             and layer prompts in a single stream (MaPLe's text side: eq. 4 and 6-8 without 1-3 and 5); "dual", SCoPLe.
         phrase: words before the class name.
-        prefix_length: L_P, tokens of P_0 and of every layer prompt; they stand right after the start token.
+        prefix_length: L_P, tokens of P_0 and of every layer prompt; they come right after the start token.
         layer_depth: S, number of prompted layers.
-        alpha: start of every alpha_s. Unstated: one unconstrained scalar per prompted layer.
-        prompt_std: standard deviation of the layer prompts' start; 1 in the paper.
-        prefix_streams: Unstated: P_0 enters "both" streams, as the E_0 of eq. 1 and 4 says, or the "prompted" only.
-        layer_prompts: Unstated: layer 1 works with P_0 and the layers 2..S have prompts of their own
-            ("after_first", as in MaPLe), or all S layers have ("every").
+        alpha: initial value of every alpha_s. Unstated: one unconstrained scalar per prompted layer.
+        prompt_std: standard deviation of the layer prompts at initialisation; 1 in the paper.
+        prefix_streams: Unstated: P_0 enters "both" streams, as E_0 in eq. 1 and 4 implies, or only the "prompted" one.
+        layer_prompts: Unstated: layer 1 uses P_0 and each of the layers 2..S has its own prompt ("after_first", as in
+            MaPLe), or each of the S layers has its own ("every").
         prompted_residual: Unstated: the residual of eq. 7 is the "aggregated" E'' or the "decorated" E'.
-        generator: source of the layer prompts' start.
+        generator: draws the initial layer prompts.
 
     Raises:
-        ScopleError: `prefix_length` exceeds the phrase, or `layer_depth` the tower.
+        ScopleError: `prefix_length` exceeds the phrase's tokens, or `layer_depth` the tower's layers.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class LanguagePrompts(nn.Module):
         return self._tower[0]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "LanguagePrompts":
-        # What .to(), .cuda() and .double() call: the tower is no submodule, so it has to be taken along.
+        # .to(), .cuda() and .double() call this; the tower is not a submodule, so it is passed on explicitly.
         self.tower._apply(fn, recurse)
         return super()._apply(fn, recurse)
 
@@ -103,7 +103,7 @@ class LanguagePrompts(nn.Module):
         """Tokens of "<phrase> <class name>", in the order of the candidates.
 
         Raises:
-            ScopleError: no name, or one too long for the text encoder.
+            ScopleError: there is no name, or one is too long for the text encoder.
         """
         return self.tower.tokenize([f"{self.phrase} {name}" for name in class_names], prompts=self.prefix_length)
 
@@ -140,7 +140,7 @@ def _with_prompts(
     states: Float[Tensor, "N W"], prompts: Float[Tensor, "P W"] | None, tokens: Tokens
 ) -> Float[Tensor, "N W"]:
     """`states` with the prompts at the positions 1 to P of every text; position 0 is the start token."""
-    if prompts is None or len(prompts) == 0:  # an empty parameter would only make frozen states ask for gradients
+    if prompts is None or len(prompts) == 0:  # an empty parameter would make frozen states require gradients
         return states
-    # Not by indexing, whose gradient sums up in the order in which threads come by.
+    # Not by indexing: its gradient is summed in an order that depends on the threads.
     return states.index_copy(0, tokens.prompted, F.embedding(tokens.positions[tokens.prompted] - 1, prompts))

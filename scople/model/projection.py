@@ -1,4 +1,4 @@
-"""Skeleton-to-text embedding projection 𝒱: the two-layer perceptron that takes a skeleton to the width of a text."""
+"""Skeleton-to-text embedding projection 𝒱: a two-layer perceptron from skeleton representations to text embeddings."""
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -8,8 +8,8 @@ from torch import Tensor, nn
 class Projection(nn.Module):
     """V = tanh(W_2 silu(W_1 R + b_1) + b_2).
 
-    Its halves, `inner` before the SiLU and `outer` from there on, can be called apart: `inner` is linear and may
-    change places with a weighted mean.
+    Its two halves can be called separately: `inner` before the SiLU, `outer` from the SiLU on. As `inner` is linear, it
+    can be applied before or after a weighted mean.
 
     Args:
         input_width: width of R (the paper's d_R).
@@ -23,7 +23,7 @@ class Projection(nn.Module):
         self.last = nn.Linear(projection_hidden, text_width)
 
     def outer(self, hidden: Float[Tensor, "B K hidden"]) -> Float[Tensor, "B K E"]:
-        """Embedding from what `inner` gave; every entry in (-1, 1)."""
+        """Embedding V from the output of `inner`; every entry in (-1, 1)."""
         return self.last(F.silu(hidden)).tanh()
 
     def forward(self, representation: Float[Tensor, "B K R"]) -> Float[Tensor, "B K E"]:
@@ -32,6 +32,6 @@ class Projection(nn.Module):
 
 
 def chained(inputs: Float[Tensor, "*N X"], first: nn.Linear, second: nn.Linear) -> Float[Tensor, "*N Z"]:
-    """second(first(inputs)) as one linear map, for inputs with many more rows than the maps have."""
+    """second(first(inputs)) as one linear map; faster if the inputs have many more rows than the maps."""
     bias = second.bias if first.bias is None else second(first.bias)
     return F.linear(inputs, second.weight @ first.weight, bias)

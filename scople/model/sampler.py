@@ -1,7 +1,7 @@
-"""Adaptive visual representation sampler, eq. 11-14: a class's text asks which tokens of a skeleton matter to it.
+"""Adaptive visual representation sampler, eq. 11-14: a class's text selects the tokens of a skeleton that matter to it.
 
 Queries come from the text embeddings F of the candidate classes, keys and values from a skeleton's J tokens [P^V; G]
-(`scople.model.skeleton_prompts`). One head; every sample meets every candidate at once.
+(`scople.model.skeleton_prompts`). There is one head; all samples and candidates are computed together.
 """
 
 from typing import Literal
@@ -15,7 +15,7 @@ def attention_weights(queries: Float[Tensor, "*B K H"], keys: Float[Tensor, "B J
     """A = softmax(F_Q G_K^T / sqrt(h)), eq. 13.
 
     Args:
-        queries: F_Q, one row for each candidate: "K H", the same for every sample, or "B K H", each sample's own.
+        queries: F_Q, one row for each candidate: "K H" for all samples, or "B K H" with separate ones for each sample.
         keys: G_K, one row for each token of a sample.
 
     Returns:
@@ -34,7 +34,7 @@ class Sampler(nn.Module):
         feature_width: D, width of a token.
         sampler_width: h, width of queries and keys.
         representation_width: d_R, width of values.
-        sampler_query: Unstated: F enters W_Q "raw", as eq. 11 has it, or L2-normalised to "unit" length (as in
+        sampler_query: Unstated: W_Q is applied to F "raw", as in eq. 11, or L2-normalised to "unit" length (as in
             azzh1/PURLS).
         sampler_bias: Unstated: whether the three maps have biases; eq. 11-12 show none.
     """
@@ -60,7 +60,7 @@ class Sampler(nn.Module):
 
         Args:
             tokens: [P^V; G].
-            text: embeddings F of the candidates, any norm: "K E", or "B K E" where each sample has its own.
+            text: embeddings F of the candidates, any norm: "K E", or "B K E" if each sample has its own.
 
         Returns:
             Weights that sum to 1 over the tokens.

@@ -1,7 +1,7 @@
 """SCoPLe assembled: text embeddings, one skeleton embedding per candidate class, and class scores.
 
-Nothing here takes a label or a target. A sample is embedded once for every candidate class, with that class's own text
-as the sampler's query (eq. 17-18), in training as in testing; how a loss makes use of it is `scople.model.losses`.
+Nothing here takes a label or a target. A sample is embedded once for every candidate class, with the text of that class
+as the sampler's query (eq. 17-18), both in training and in testing. The losses are in `scople.model.losses`.
 """
 
 import math
@@ -23,9 +23,9 @@ LARGEST_SCALE = 100.0
 
 
 class SCoPLe(nn.Module):
-    """Prompt learning on both sides of a frozen text encoder and frozen joint features.
+    """Prompt learning on two sides: a frozen text encoder and frozen joint features.
 
-    The weights' start comes from torch's global generator: build within `scople.base.seeding.seeded`.
+    Initial weights come from torch's global generator: create the model within `scople.base.seeding.seeded`.
 
     Args:
         text: gives `tokenize(class_names) -> Tokens` and `forward(tokens) -> "K E"`, see
@@ -33,18 +33,18 @@ class SCoPLe(nn.Module):
         text_width: E, width of its embeddings.
         feature_width: D, width of a joint feature.
         joint_prompts: P, the paper's L_pv.
-        joint_prompt_std: standard deviation of P^V at the start.
-        sampler: whether eq. 11-14 choose among the tokens [P^V; G]. Unstated: without it, their mean takes the place
-            of R, and V is the same for all candidates.
+        joint_prompt_std: standard deviation of P^V at initialisation.
+        sampler: whether eq. 11-14 weight the tokens [P^V; G]. Unstated: without it, R is their mean, and V is the same
+            for all candidates.
         sampler_width: h.
         representation_width: d_R.
         sampler_query: Unstated: see `Sampler`.
         sampler_bias: Unstated: see `Sampler`.
         token_norm: Unstated: whether each joint feature is L2-normalised first (as in azzh1/PURLS).
-        projection_hidden: width inside 𝒱.
-        similarity: Unstated: of V and F; "cosine" (as in CLIP) or the bare "dot" product that eq. 15-18 print.
-        temperature: tau at the start. Unstated: similarities are divided by it.
-        learn_temperature: Unstated: whether tau is learned, as log(1 / tau), like in CLIP.
+        projection_hidden: width of the hidden layer of 𝒱.
+        similarity: Unstated: of V and F; "cosine" (as in CLIP) or the plain "dot" product that eq. 15-18 print.
+        temperature: initial tau. Unstated: similarities are divided by it.
+        learn_temperature: Unstated: whether tau is learned, as log(1 / tau), as in CLIP.
 
     Raises:
         ScopleError: `temperature` is below CLIP's bound, 0.01.
@@ -108,21 +108,21 @@ class SCoPLe(nn.Module):
 
         Args:
             features: joint features G.
-            text: embeddings F of the candidates, any norm: "K E", or "B K E" where each sample has its own.
+            text: embeddings F of the candidates, any norm: "K E", or "B K E" if each sample has its own.
 
         Returns:
-            Entries in (-1, 1); without a sampler one embedding a sample, "B 1 E".
+            Entries in (-1, 1). Without a sampler there is one embedding for each sample, "B 1 E".
         """
         tokens = self._tokens(features)
         if self.sampler is None:
             return self.projection(tokens.mean(dim=1, keepdim=True))
         weights = self.sampler(tokens, text)
         # Eq. 14 and the first layer of 𝒱 are (A [P^V; G] W_V) W_1 + b_1. Each row of A sums to 1, so the two linear
-        # maps can act on the tokens before the weighted mean: J rows a sample instead of one for each candidate.
+        # maps can be applied to the tokens before the weighted mean: to J rows a sample instead of K.
         return self.projection.outer(weights @ chained(tokens, self.sampler.value, self.projection.inner))
 
     def attention(self, features: Float[Tensor, "B V D"], text: Float[Tensor, "K E"]) -> Float[Tensor, "B K J"]:
-        """How much each candidate class looks at each token, eq. 13: first the P prompts, then the V joints."""
+        """Attention of each candidate class to each token, eq. 13: first the P prompts, then the V joints."""
         tokens = self._tokens(features)
         if self.sampler is None:
             samples, count = tokens.shape[:2]
@@ -130,7 +130,7 @@ class SCoPLe(nn.Module):
         return self.sampler(tokens, text)
 
     def logits(self, skeletons: Float[Tensor, "B _K E"], text: Float[Tensor, "K E"]) -> Float[Tensor, "B K"]:
-        """Similarity of V and F over the temperature.
+        """Similarity of V and F, divided by the temperature.
 
         Args:
             skeletons: V of sample b for class k, or one V for all classes; any norm.
@@ -143,12 +143,12 @@ class SCoPLe(nn.Module):
             text = F.normalize(text, dim=-1)
         products = torch.einsum("bke,ke->bk", skeletons, text)
         if self.similarity == "cosine":
-            # Dividing the products spares a normalised copy of all B x K embeddings.
+            # Dividing the products avoids a normalised copy of all B x K embeddings.
             products = products / skeletons.norm(dim=-1).clamp_min(1e-12)
         return self.logit_scale.exp() * products
 
     def class_scores(self, features: Float[Tensor, "B V D"], text: Float[Tensor, "K E"]) -> Float[Tensor, "B K"]:
-        """Logits of the candidate classes, eq. 17-18: each is compared with the V that its own text sampled.
+        """Logits of the candidate classes, eq. 17-18: each class's text is compared with the V that it queried.
 
         Args:
             features: joint features G.

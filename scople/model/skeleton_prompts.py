@@ -1,4 +1,4 @@
-"""Joint-shaped prompts P^V: learned fake joints that stand before the real ones, [P^V; G] of eq. 12."""
+"""Joint prompts P^V: learned joint features in front of the real ones, [P^V; G] of eq. 12."""
 
 import torch
 from jaxtyping import Float
@@ -8,12 +8,12 @@ from torch import Tensor, nn
 class SkeletonPrompts(nn.Module):
     """Prepend P learned joint features to every sample's V joint features.
 
-    The tokens of a skeleton, J = P + V of them, are these prompts and then the joints in their own order.
+    A skeleton has J = P + V tokens: these prompts, then the joints in their own order.
 
     Args:
-        joint_prompts: P, the paper's L_pv; 0 leaves the joints alone.
+        joint_prompts: P, the paper's L_pv; 0 for none.
         feature_width: D, width of a joint feature.
-        joint_prompt_std: standard deviation of the prompts' start; the paper's N(0, 1) is 1.
+        joint_prompt_std: standard deviation of the prompts at initialisation; 1 in the paper, N(0, 1).
     """
 
     def __init__(self, *, joint_prompts: int, feature_width: int, joint_prompt_std: float) -> None:

@@ -1,6 +1,6 @@
-"""Learn SCoPLe's prompts, sampler and projection from cached joint features; score samples against class names.
+"""Train SCoPLe's prompts, sampler and projection on cached joint features; score samples against class names.
 
-Both backbones are frozen, so all of training sees the same features; they lie on the device whole.
+Both backbones are frozen, so the features do not change during training; all of them are kept on the device.
 """
 
 import math
@@ -48,16 +48,16 @@ def fit(
         epochs: passes over the samples.
         batch_size: samples a step.
         learning_rate: of Adam.
-        autocast: "bfloat16" lets torch compute embeddings and logits in it where it holds that safe; parameters,
-            losses and Adam stay in full precision, as does everything under "none".
+        autocast: "bfloat16" lets torch compute embeddings and logits in bfloat16 where it considers that safe;
+            parameters, losses and Adam stay in float32. With "none" everything is float32.
         training_query: see `scople.model.losses.training_logits`.
         text_weight: see `scople.model.losses.weighted`.
-        seed: root seed; decides the order of the samples.
+        seed: root seed; it determines the order of the samples.
         device: where to train.
-        checkpoint: of a training that was killed, to go on from; kept up to date.
+        checkpoint: an interrupted training is resumed from it, and it is kept up to date.
 
     Returns:
-        For each epoch its number, from 1, and the means over its samples of the loss and of both terms, in nats.
+        For each epoch: its number, from 1, and the loss and its two terms, in nats, as means over the samples.
 
     Raises:
         ScopleError: the loss or a weight is no longer finite.
@@ -70,7 +70,7 @@ def fit(
         [parameter for parameter in model.parameters() if parameter.requires_grad],
         lr=learning_rate,
         betas=(0.9, 0.999),
-        fused=True,  # the plain step takes square roots as the CPU's maker likes, see `scople.base.arithmetic`
+        fused=True,  # the square roots of the plain step differ between CPUs, see `scople.base.arithmetic`
     )
     learns_text = any(parameter.requires_grad and parameter.numel() for parameter in model.text.parameters())
     with torch.no_grad():
@@ -79,7 +79,7 @@ def fit(
     state = {"model": model, "optimiser": optimiser, "order": generator}
     history = checkpoint.restore(state) if checkpoint else []
     for epoch in progress(range(1, epochs + 1), "training", unit="epoch", done=len(history)):
-        sums = torch.zeros(3, device=device)  # read once an epoch: the device never waits for the host
+        sums = torch.zeros(3, device=device)  # read once an epoch, so that the device is not kept waiting
         for batch in torch.randperm(len(samples), generator=generator).to(device).split(batch_size):
             with precision:
                 if learns_text:
@@ -123,11 +123,11 @@ def score(
         model: moved to the device.
         features: joint features.
         class_names: the candidate classes.
-        batch_size: samples at a time; it changes nothing but memory and rounding.
+        batch_size: samples at a time; it changes only memory and rounding.
         device: where to compute.
 
     Returns:
-        Similarity over temperature, columns in the order of `class_names`; the largest is the predicted class.
+        Similarity divided by temperature, columns in the order of `class_names`; the largest is the predicted class.
 
     Raises:
         ScopleError: a score is not finite.

@@ -1,8 +1,8 @@
-"""Pictures of what was measured: confusion, S against U, Figure 3, and which joints a class name looks at.
+"""Figures of the results: confusion matrix, S against U, Figure 3, and the joints that a class name attends to.
 
-Every function takes numbers and gives a figure; `save` writes it. The same numbers give the same bytes, as long as
-matplotlib stays the same. Seen classes are blue, unseen ones orange, everywhere. Names
-are drawn as they are: a dollar sign in one starts no formula.
+Every function takes numbers and returns a figure; `save` writes it. The same numbers give the same bytes with the same
+version of matplotlib. Seen classes are always blue, unseen ones orange. Names are drawn literally: a dollar sign does
+not start a formula.
 """
 
 import textwrap
@@ -58,15 +58,15 @@ COLUMNS, ROWS = 10, 6
 """Skeletons on a page."""
 
 BRIGHTEST = 4.0
-"""Attention, in even shares, at which a joint's colour and size end; few joints have more."""
+"""Attention, in even shares, at which a joint's colour and size reach their maximum; few joints have more."""
 
 CONFUSION_COLOURS = LinearSegmentedColormap.from_list("confusion", ["#ffffff", "#9cc3e6", "#1d5b96", "#08203c"])
 ATTENTION_COLOURS = LinearSegmentedColormap.from_list(
     "attention", ["#ffffff", "#e8e4dc", "#f9c25f", "#e4572e", "#7a0f1f"]
 )
 
-# A standing person who faces the reader, so that the person's left is on the right; arms held off the body and hands
-# and feet larger than life, so that no joint hides another.
+# A standing person who faces the reader, so the person's left is on the right. The arms are away from the body, and
+# hands and feet are enlarged, so that no joint hides another.
 _MIDDLE = {"spine base": (0, 0), "spine mid": (0, 29), "spine shoulder": (0, 54), "neck": (0, 65), "head": (0, 84)}
 _SIDE = {
     "shoulder": (20, 51), "elbow": (37, 27), "wrist": (48, 3), "hand": (54, -13), "hand tip": (62, -29),
@@ -83,7 +83,7 @@ STANDING = np.array(
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG of 128 colours, a third of the size of one in true colour; it depends on the figure alone."""
+    """Write a PNG of 128 colours, a third of the size of one in true colour; it depends only on the figure."""
     figure.set_dpi(DOTS_PER_INCH)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -95,13 +95,13 @@ def save(figure: Figure, path: Path) -> None:
 def confusion_matrix(
     counts: Int[np.ndarray, "K K"], names: Sequence[str], is_unseen: Bool[np.ndarray, " K"], title: str
 ) -> Figure:
-    """Where the samples of each class went, as shares of the row; seen classes first, then unseen ones.
+    """Confusion matrix in shares of each row; seen classes first, then unseen ones.
 
     Args:
         counts: samples by true class (row) and predicted class (column).
         names: of the classes.
         is_unseen: whether the class is unseen.
-        title: first line above the picture.
+        title: first line above the figure.
     """
     order = np.argsort(is_unseen, kind="stable")
     counts, names, is_unseen = counts[np.ix_(order, order)], [names[k] for k in order], is_unseen[order]
@@ -141,7 +141,7 @@ def confusion_matrix(
 
 
 def _heading(figure: Figure, title: str, below: str) -> None:
-    """Title and lines that say how to read the picture, at the upper left."""
+    """Title and lines that explain the figure, at the upper left."""
     width, height = figure.get_size_inches()
     figure.text(0.25 / width, 1 - 0.33 / height, title, fontsize=13, weight="bold", color=INK, parse_math=False)
     figure.text(0.25 / width, 1 - 0.45 / height, below, fontsize=9, color=FAINT, va="top")
@@ -152,13 +152,13 @@ def seen_unseen_curves(
 ) -> Figure:
     """S, U and H over each gate's threshold, and S against U.
 
-    Curves and chosen thresholds are those of the pseudo-unseen samples, all of training subjects. What the chosen
-    threshold gave on the test part is a lone diamond in the last panel: nothing was chosen by it.
+    Curves and chosen thresholds come from the calibration, which uses only training subjects. A diamond in the last
+    panel shows each gate's result on the test part with its chosen threshold; nothing was chosen on it.
 
     Args:
         gates: as `scople.judging.calibration.calibrate_gates` gives them; gates without a threshold are left out.
-        tested: gate → `seen` and `unseen` on the test part under the chosen threshold, per cent.
-        title: first line above the picture.
+        tested: gate → `seen` and `unseen` on the test part with the chosen threshold, per cent.
+        title: first line above the figure.
     """
     drawn = [gate for gate in GATES if gate in gates]
     figure = Figure(figsize=(4.3 * (len(drawn) + 1), 4.9))
@@ -240,12 +240,12 @@ def figure3(points: pd.DataFrame, means: pd.DataFrame, chosen: Mapping[str, int]
     """The paper's Figure 3: ZSL against prefix length (a), layer depth (b) and joint prompts (c).
 
     Args:
-        points: of the paper's split, columns `setting`, `value` and `zsl` (per cent); where there is `zsl_std`, over
-            repeats, a bar of that half-length stands at each point.
-        means: over several splits, see `scople.reports.tables.figure3_means`. The band around their line is one
-            standard error of the paired difference to the chosen value.
-        chosen: setting → the value that all other runs have; a panel for each, in this order.
-        title: first line above the picture.
+        points: of the paper's split, columns `setting`, `value` and `zsl` (per cent). With a column `zsl_std`, the
+            deviation over repeats, each point has an error bar of that half-length.
+        means: over several splits, see `scople.reports.tables.figure3_means`. The half-width of the band around their
+            line is one standard error of the paired difference to the chosen value.
+        chosen: setting → its value in all other runs; there is a panel for each, in this order.
+        title: first line above the figure.
     """
     figure = Figure(figsize=(12.5, 4.4))
     figure.subplots_adjust(left=0.05, right=0.85, bottom=0.12, top=0.76, wspace=0.08)
@@ -273,14 +273,14 @@ def figure3(points: pd.DataFrame, means: pd.DataFrame, chosen: Mapping[str, int]
 
 
 def load_attention(path: Path, *, again: str) -> pd.DataFrame:
-    """Read what `scople.judging.attention.attention_table` gave, a gap where a class has no samples.
+    """Read a table of `scople.judging.attention.attention_table`; a class without samples has NaN.
 
     Args:
-        path: where from.
-        again: how to make the file again, as the end of a sentence.
+        path: the table's file.
+        again: how to make the file again; ends an error's sentence.
 
     Raises:
-        ScopleError: the file is missing or no such table.
+        ScopleError: the file is missing or is not such a table.
     """
     columns = {"label": str, "is_unseen": bool} | dict.fromkeys(JOINT_NAMES, float)
     table = load_table(path, columns, again=again, gaps=True)
@@ -295,14 +295,14 @@ def attention_pages(
     is_unseen: Bool[np.ndarray, " K"],
     title: str,
 ) -> list[Figure]:
-    """Which joints a class name looks at: the sampler's attention on a standing person, one for each class.
+    """Which joints a class name attends to: the sampler's attention, drawn on a standing person for each class.
 
-    A joint's colour and size are its share of the attention that falls on real joints, in even shares (1/25); how much
-    goes to the learned joint prompts instead stands below the name. Seen classes come first.
+    A joint's colour and size show its share of the attention to real joints, in even shares (1/25). The share of the
+    attention to the learned joint prompts is printed below the name. Seen classes come first.
 
     Args:
-        attention: mean weight of each token for each class, eq. 13: first the joint prompts, then the 25 joints. NaN
-            for a class without samples, which is left out.
+        attention: mean weight of each token for each class, eq. 13: first the joint prompts, then the 25 joints. A
+            class without samples has NaN and is left out.
         names: of the classes.
         is_unseen: whether the class is unseen.
         title: first line above every page.

@@ -1,4 +1,4 @@
-"""Metrics of every repeat → the paper's tables: what it printed and what was measured here, in the same columns."""
+"""The paper's tables from the metrics of every repeat: printed and measured values, in the same columns."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -38,18 +38,18 @@ def paper_table(
     Args:
         layout: one table of `layout.yaml`: `columns`, name → `paper` (data set and split as the paper names them) and
             `splits` (to average); `metrics`, the column suffixes; `rows`, variant → name of its row.
-        printed: the paper's numbers, long: columns dataset, split, model, text_backbone, metric, value; a value is
-            missing where the paper prints none.
-        measured: (variant, gate) → split → metrics of each repeat. Variants without a name in the layout go by their
-            own.
+        printed: the paper's numbers in long form: columns dataset, split, model, text_backbone, metric, value; a value
+            is missing if the paper prints none.
+        measured: (variant, gate) → split → metrics of each repeat. A variant that the layout does not name keeps its
+            own name.
         text_backbone: name of the text encoder of the measured rows.
-        note: what a reader of a measured row must know; empty where it compares with the paper.
-        reference: what every measured row is compared with, if anything.
+        note: what a reader of a measured row must know; empty if the row can be compared with the paper.
+        reference: the run with which every measured row is compared, if any.
 
     Returns:
-        Columns model, text_backbone, source (paper | measured), gate (of a measured row), <column>.zsl, .s, .u, .h (per
-        cent, two decimals as text, empty where there is none), the same with `_std` where there are several repeats,
-        note. With a reference before the note also zsl_difference and h_difference, the paired mean difference to it
+        Columns model, text_backbone, source (paper | measured), gate (of a measured row); <column>.zsl, .s, .u, .h (per
+        cent, two decimals as text, empty if there is none), the same with `_std` if there are several repeats; note.
+        With a reference, these come before the note: zsl_difference and h_difference, the paired mean difference to it
         over the splits in percentage points, each with its standard error `_se`, and the number of splits.
     """
     rows = _printed_rows(layout, printed)
@@ -75,7 +75,7 @@ def paper_table(
 
 
 def _difference_cells(layout: Mapping[str, Any], reference: Repeats, measured: Repeats) -> dict[str, str]:
-    """Paired differences in ZSL and H to the reference, over the table's splits that both were run on."""
+    """Paired differences in ZSL and H to the reference, over those of the table's splits that both runs have."""
     splits = {split for entry in layout["columns"].values() for split in entry["splits"]}
     cells = {}
     for suffix in ("zsl", "h"):
@@ -92,10 +92,10 @@ def _difference_cells(layout: Mapping[str, Any], reference: Repeats, measured: R
 
 
 def computed_by(documents: Sequence[Path]) -> dict[str, str]:
-    """What computed several metrics files, from what lies beside them; where they differ, all that is said.
+    """What computed several metrics files, read from the documents beside them; if they differ, all values are joined.
 
     Raises:
-        ScopleError: one of the documents is missing or of another form.
+        ScopleError: a document is missing or has another form.
     """
     said: dict[str, list[str]] = {}
     for path in documents:
@@ -111,11 +111,11 @@ def summary(groups: Mapping[str, Sequence[str]], measured: Mapping[str, Mapping[
     """Means over groups of splits, each with its standard error over the splits.
 
     Args:
-        groups: name → its splits; one of which a split is missing is left out.
+        groups: name → its splits; a group is left out if one of its splits was not measured.
         measured: split → metrics in per cent.
 
     Returns:
-        `<metric>_<group>` and, of more than one split, `<metric>_<group>_se`, four decimals.
+        `<metric>_<group>` and, for a group of several splits, `<metric>_<group>_se`; four decimals.
     """
     found = {}
     for name, splits in groups.items():
@@ -134,7 +134,7 @@ def zsl_bars(
     measured: Mapping[str, float],
     chance: Mapping[str, float],
 ) -> pd.DataFrame:
-    """ZSL of each column of the tables beside chance and what the paper prints, for a bar plot.
+    """Measured ZSL, chance and the paper's ZSL for each column of the tables, for a bar plot.
 
     Args:
         layouts: table → its layout, as for `paper_table`.
@@ -144,7 +144,7 @@ def zsl_bars(
 
     Returns:
         Columns column, source (chance | measured | paper), zsl (per cent, the mean over the column's splits, two
-        decimals); a column of which a split was not run is left out.
+        decimals). A column is left out if one of its splits was not run.
     """
     rows = []
     for name, layout in layouts.items():
@@ -162,11 +162,11 @@ def zsl_bars(
 
 
 def figure3_means(points: pd.DataFrame, chosen: Mapping[str, int]) -> pd.DataFrame:
-    """ZSL over all splits that Figure 3 was measured on, and each value against the one of all other runs.
+    """Mean ZSL over all splits of Figure 3, and its difference to the ZSL at the chosen value of each setting.
 
     Args:
         points: columns split, setting, value, zsl.
-        chosen: setting → the value that all other runs have.
+        chosen: setting → its value in all other runs.
 
     Returns:
         Columns setting, value, zsl, zsl_se (standard error over the splits), zsl_difference (paired mean difference to
@@ -193,14 +193,14 @@ def figure3_means(points: pd.DataFrame, chosen: Mapping[str, int]) -> pd.DataFra
 
 
 def scatter_table(repeats: pd.DataFrame) -> pd.DataFrame:
-    """How far repeats of one kind lie apart, by what they begin with.
+    """How much repeats differ, for each kind of repeat (only the training, or everything).
 
     Args:
         repeats: columns split, repeat (training | everything), seed, and metrics in per cent.
 
     Returns:
-        Columns split, repeat, repeats (their number), and of each metric the mean and `_std`, the sample deviation over
-        the repeats; the last rows, split `pooled`, have the mean and the root mean square deviation over the splits.
+        Columns split, repeat, repeats (their number), and for each metric the mean and `_std`, the sample deviation
+        over the repeats. The last rows, split `pooled`, have the mean and the root mean square deviation of the splits.
     """
     metrics = [column for column in repeats if column not in ("split", "repeat", "seed")]
     rows = []
@@ -232,7 +232,7 @@ def _printed_rows(layout: Mapping[str, Any], printed: pd.DataFrame) -> list[dict
 
 
 def _measured_cells(layout: Mapping[str, Any], measured: Repeats) -> dict[str, str]:
-    """Mean over the splits of each column, then over the repeats; none unless every one of the splits was run."""
+    """Mean over the splits of each column, then over the repeats; empty unless all of its splits were run."""
     cells = {}
     for column, entry in layout["columns"].items():
         if not all(split in measured for split in entry["splits"]):
@@ -250,5 +250,5 @@ def two_decimals(value: float) -> str:
 
 
 def flat_table(rows: Sequence[Mapping[str, Any]], decimals: int = 2) -> pd.DataFrame:
-    """Rows of equal keys as a table, numbers rounded."""
+    """Rows with the same keys as a table, numbers rounded."""
     return pd.DataFrame(rows).round(decimals)

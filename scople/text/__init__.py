@@ -1,1 +1,1 @@
-"""Frozen transformer text encoders that let prompts enter each layer."""
+"""Frozen transformer text encoders that take prompts in each layer."""

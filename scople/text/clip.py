@@ -1,4 +1,4 @@
-"""The CLIP text tower of the paper (ViT-B/32), from open_clip: pre-norm, causal, read at the end token."""
+"""The CLIP text tower of the paper (ViT-B/32), from open_clip: pre-norm, causal; the end token gives the embedding."""
 
 import os
 import warnings
@@ -17,7 +17,7 @@ from scople.text.torchvision_operators import declare_torchvision_operators
 from scople.text.tower import TextTower, Tokens, attention
 
 SHA256 = "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"
-"""Digest of OpenAI's ViT-B-32.pt, published as part of its address."""
+"""SHA-256 of OpenAI's ViT-B-32.pt; its download address contains it."""
 
 DOWNLOADED = Path("~/.cache/clip/ViT-B-32.pt")
 """Where open_clip keeps what it downloads for "openai"."""
@@ -27,7 +27,7 @@ SIZES = {"width": 512, "heads": 8, "layers": 12, "output_dim": 512}
 
 
 class ClipTower(TextTower):
-    """Frozen text half of an open_clip model.
+    """The frozen text encoder of an open_clip model.
 
     A block maps x to r + FFN(LN r) with r = x + Att(LN x).
 
@@ -62,13 +62,13 @@ class ClipTower(TextTower):
                 safetensors, under OpenAI's names.
 
         Raises:
-            ScopleError: the weights are neither there nor to be had, or are not the published ones.
+            ScopleError: the weights cannot be found or downloaded, or are not the published ones.
         """
         declare_torchvision_operators()
         from open_clip.transformer import QuickGELU, TextTransformer
 
         published = _read(weights)
-        with torch.device("meta"):  # no memory and no time for weights that are about to be replaced
+        with torch.device("meta"):  # spend no memory or time on weights that are replaced below
             model = TextTransformer(**SIZES, act_layer=QuickGELU)
         own = model.state_dict()
         for name, tensor in own.items():
@@ -82,7 +82,7 @@ class ClipTower(TextTower):
         return cls(model)
 
     def encode(self, text: str) -> list[int]:
-        """Byte-pair ids between CLIP's start and end token."""
+        """Byte-pair ids, with CLIP's start token before and its end token after them."""
         tokenizer = self._tokenizer
         return [tokenizer.sot_token_id, *tokenizer.encode(text), tokenizer.eot_token_id]
 
@@ -91,7 +91,7 @@ class ClipTower(TextTower):
         return self.token_embedding(ids)
 
     def enter(self, embeddings: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "N W"]:
-        """Position embeddings are added."""
+        """Add the position embeddings."""
         return embeddings + self.positional_embedding[tokens.positions]
 
     def attend(self, layer: int, states: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "N W"]:
@@ -115,12 +115,13 @@ class ClipTower(TextTower):
 
 
 def find_weights(weights: str | os.PathLike = "openai") -> Path:
-    """The file of OpenAI's weights, found and its digest checked; nothing is loaded or downloaded.
+    """Find the file of OpenAI's weights and check its digest; nothing is loaded or downloaded.
 
-    Of their tensors as safetensors no digest is published; `ClipTower.pretrained` checks names and shapes.
+    A safetensors file is not checked here, as no digest of one is published; `ClipTower.pretrained` checks its names
+    and shapes.
 
     Raises:
-        ScopleError: the file is not there, or is not the published one.
+        ScopleError: the file is missing, or is not the published one.
     """
     path = (DOWNLOADED if weights == "openai" else Path(weights)).expanduser()
     try:
@@ -140,7 +141,7 @@ def find_weights(weights: str | os.PathLike = "openai") -> Path:
 
 
 def _read(weights: str | os.PathLike) -> dict[str, Tensor]:
-    """Tensors of CLIP by OpenAI's names, from a file that can not run code here."""
+    """Tensors of CLIP by OpenAI's names, from a file that cannot run code of its own here."""
     if weights == "openai":
         import open_clip
 
@@ -157,7 +158,7 @@ def _read(weights: str | os.PathLike) -> dict[str, Tensor]:
             return load_file(path)
         except SafetensorError as error:
             raise ScopleError(f"The CLIP weights {path} are no safetensors file ({error}): make it again.") from error
-    # The file is a TorchScript archive: programs of its own beside the tensors. Any but OpenAI's was refused above.
+    # A TorchScript archive holds programs beside the tensors. `find_weights` has refused any file but OpenAI's.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated", DeprecationWarning)
         return torch.jit.load(path, map_location="cpu").state_dict()

@@ -16,7 +16,7 @@ def load_tower(text_encoder: str, weights: str) -> TextTower:
             the path of a local folder.
 
     Raises:
-        ScopleError: unknown name, or weights that are missing or not the published ones.
+        ScopleError: the name is unknown, or the weights are missing or not the published ones.
     """
     if text_encoder == "clip":
         return clip.ClipTower.pretrained(weights)
@@ -26,9 +26,9 @@ def load_tower(text_encoder: str, weights: str) -> TextTower:
 
 
 def find_weights(text_encoder: str, weights: str) -> Path:
-    """The file that `load_tower` would read, found and its digest checked; nothing is loaded or downloaded.
+    """Find the file that `load_tower` would read and check its digest; nothing is loaded or downloaded.
 
     Raises:
-        ScopleError: it is not there, or not the published one.
+        ScopleError: the file is missing, or is not the published one.
     """
     return {"clip": clip, "minilm": minilm}[text_encoder].find_weights(weights)

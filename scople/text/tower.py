@@ -1,13 +1,13 @@
-"""What a frozen text encoder must offer so that prompts can enter each of its layers.
+"""The interface of a frozen text encoder that takes prompts in each of its layers.
 
-The equations of the text side (`scople.model.language_prompts`) act on token states and ask a tower for the two
-halves of a block: `attend`, the bare attention output (the paper's Att, eq. 1 and 6), and `complete`, the rest of
-the block (eq. 2-3 and 7-8). Where the layer norms stand (pre-norm CLIP, post-norm BERT) is the tower's own affair.
+The equations of the text side (`scople.model.language_prompts`) act on token states and call the two halves of a
+tower's block: `attend`, the attention output alone (the paper's Att, eq. 1 and 6), and `complete`, the rest of the
+block (eq. 2-3 and 7-8). Each tower decides where its layer norms are (pre-norm CLIP, post-norm BERT).
 
-No token is computed twice and no padding at all. The states of all classes are one matrix "N W", one row a token.
-In a causal tower the beginning that all texts have in common (start token, prompts, phrase) stands there once, as
-no later token changes it; texts of one length stand side by side, so that attention is a plain batch. `Tokens` says
-which row is what. The embeddings are those of texts padded to the full length, up to rounding.
+No token is computed twice, and there is no padding. The states of all classes are one matrix "N W" with a row for each
+token. In a causal tower, all texts share one copy of their common beginning (start token, prompts, phrase), as no later
+token changes it. Texts of the same length are adjacent, so that attention is a plain batch. `Tokens` describes the
+rows. The embeddings are those of texts padded to the full length, up to rounding.
 """
 
 import os
@@ -25,16 +25,16 @@ from scople.base.errors import ScopleError
 
 @dataclass(frozen=True)
 class Tokens:
-    """The tokens of K texts: first the beginning shared by all of them, then the texts in order of length.
+    """The tokens of K texts: first their shared beginning, then the rest of each text, in order of length.
 
     Attributes:
         ids: vocabulary id of each row.
         positions: position of each row in its own text, from 0 (the start token).
         shared: number of leading rows that belong to every text.
-        groups: (texts, tokens per text) of each run of texts of one length, not counting what is shared.
-        rank: place of the k-th text among the texts as they stand here.
-        prompted: rows at the positions where prompts may stand, 1 to their number; searched for here, once, as a
-            device would have to wait for the host to learn how many a search finds.
+        groups: (texts, tokens per text) of each run of texts of the same length, without the shared tokens.
+        rank: place of the k-th text in the order of length.
+        prompted: rows at the prompt positions, which are 1 to the number of prompts. They are found once, here, as
+            the host would wait for the device each time it learns how many there are.
     """
 
     ids: Int[Tensor, " N"]
@@ -50,10 +50,10 @@ class Tokens:
 
         Args:
             texts: vocabulary ids, start and end token included.
-            share: store the common beginning once; right only where no token sees a later one.
+            share: store the common beginning once; correct only if no token sees a later one.
             prompts: P, number of prompt positions right after the start token.
         """
-        # The last token stays each text's own: it is where a causal tower is read.
+        # The last token is never shared: a causal tower's embedding is read there.
         shared = len(os.path.commonprefix([ids[:-1] for ids in texts])) if share else 0
         order = sorted(range(len(texts)), key=lambda k: len(texts[k]))
         ids, positions = texts[0][:shared], list(range(shared))
@@ -76,20 +76,20 @@ class Tokens:
         return replace(self, **moved)
 
     def split(self, rows: Float[Tensor, "N ..."]) -> list[Float[Tensor, "_texts _length ..."]]:
-        """Views of the rows: what is shared (one text, perhaps of no token), then a block for each length."""
+        """Views of the rows: the shared ones (as one text, perhaps without tokens), then a block for each length."""
         blocks = ((1, self.shared), *self.groups)
         runs = rows.split([texts * length for texts, length in blocks])
         return [run.unflatten(0, block) for run, block in zip(runs, blocks, strict=True)]
 
 
 class TextTower(nn.Module, ABC):
-    """A frozen transformer text encoder, opened up layer by layer.
+    """A frozen transformer text encoder whose layers can be run one by one.
 
     Attributes:
         width: W, width of a token's state.
         depth: number of blocks.
         output_width: E, width of an embedding.
-        limit: most tokens of a text, start and end token included.
+        limit: largest number of tokens in a text, start and end token included.
         causal: whether a token sees only itself and the tokens before it.
     """
 
@@ -101,7 +101,7 @@ class TextTower(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, text: str) -> list[int]:
-        """Vocabulary ids of one text between a start and an end token, however long."""
+        """Vocabulary ids of one text, start and end token included; not truncated."""
 
     @abstractmethod
     def embed(self, ids: Int[Tensor, " N"]) -> Float[Tensor, "N W"]:
@@ -109,21 +109,21 @@ class TextTower(nn.Module, ABC):
 
     @abstractmethod
     def enter(self, embeddings: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "N W"]:
-        """States before the first block, from word embeddings or prompts in their place."""
+        """States before the first block, from word embeddings or the prompts that replace them."""
 
     @abstractmethod
     def attend(self, layer: int, states: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "N W"]:
-        """Attention output of a block (counted from 0) before it is added to anything: the paper's Att."""
+        """Attention output of a block (counted from 0), before the residual is added: the paper's Att."""
 
     @abstractmethod
     def complete(
         self, layer: int, states: Float[Tensor, "N W"], attended: Float[Tensor, "N W"]
     ) -> Float[Tensor, "N W"]:
-        """The rest of a block: residual around the attention, feed-forward, layer norms."""
+        """The rest of a block: the residual around the attention, the feed-forward network and the layer norms."""
 
     @abstractmethod
     def finish(self, states: Float[Tensor, "N W"], tokens: Tokens) -> Float[Tensor, "K E"]:
-        """Embeddings in the order of the texts, from the states after the last block; any norm."""
+        """Embeddings from the states after the last block, in the order of the texts; any norm."""
 
     @property
     def device(self) -> torch.device:
@@ -138,7 +138,7 @@ class TextTower(nn.Module, ABC):
             prompts: P, number of prompt positions right after the start token.
 
         Raises:
-            ScopleError: no text, or one that is longer than `limit`.
+            ScopleError: there is no text, or one is longer than `limit`.
         """
         if not texts:
             raise ScopleError("There are 0 class names to tokenize; give at least 1.")
@@ -152,7 +152,7 @@ class TextTower(nn.Module, ABC):
         return Tokens.arrange(encoded, share=self.causal, prompts=prompts).to(self.device)
 
     def freeze(self) -> None:
-        """No weight of a tower is ever trained; constructors end with this."""
+        """Exclude all weights from training; every constructor ends with this call."""
         self.requires_grad_(False).eval()
 
 
@@ -162,13 +162,13 @@ def attention(
     """Multi-head scaled dot-product attention of every token within its own text.
 
     Args:
-        projected: queries, keys and values side by side; within each, the heads side by side.
+        projected: queries, keys and values, concatenated; each of them is its heads, concatenated.
         tokens: which rows make up a text.
         heads: number of heads.
-        causal: whether a token sees only itself and what stands before it.
+        causal: whether a token sees only itself and the tokens before it.
 
     Returns:
-        Heads side by side, before the output projection.
+        The heads, concatenated, before the output projection.
     """
     beginning, *texts = tokens.split(projected.unflatten(-1, (3, heads, -1)))
     attended = []
@@ -179,7 +179,7 @@ def attention(
             keys_values = torch.cat([before, keys_values], dim=1)
         queries, keys, values = queries.squeeze(2), *keys_values.unbind(2)
         mask = None
-        if causal:  # the queries are the last tokens of what they see
+        if causal:  # the queries are the last of the tokens that they may see
             asking, seen = queries.shape[1], keys.shape[1]
             mask = torch.ones(asking, seen, dtype=torch.bool, device=keys.device).tril(seen - asking)
         by_head = (rows.transpose(1, 2) for rows in (queries, keys, values))

@@ -63,4 +63,4 @@ def test_processes_that_go_on_from_a_checkpoint_end_alike(tmp_path):
 def test_parts_that_would_not_be_equal_are_refused(tmp_path):
     done = pretrained(2, tmp_path / "out.pt", "sign", "7")
     assert done.returncode != 0
-    assert "A batch of 7 samples can not be shared equally among 2 processes" in done.stderr
+    assert "A batch of 7 samples cannot be shared equally among 2 processes" in done.stderr
