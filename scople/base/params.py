@@ -33,7 +33,7 @@ def above(low: int | float, high: int | float) -> Any:
 
 
 def between(low: int | float, high: int | float) -> Any:
-    """A number in [low, high]. Upper bounds are generous: they only refuse what no machine can do."""
+    """A number in [low, high]. Upper bounds are generous: they refuse early what no machine can do."""
     return field(metadata={"at_least": low, "at_most": high})
 
 
@@ -137,7 +137,7 @@ class Backbones:
 
 @dataclass(frozen=True)
 class Machine:
-    """What decides speed; of the results, these settings change the rounding at most."""
+    """Settings of speed; they change no result beyond its rounding."""
 
     arithmetic: str = one_of("portable", "native")
     jobs: int = between(0, 1024)

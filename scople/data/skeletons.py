@@ -83,7 +83,7 @@ def choose_by_track(recording: Recording) -> Float32[np.ndarray, "M T V C"]:
 
     Departs: an id keeps its true frames, where the published code closes every gap in a track and so shifts
     what follows; and an absent second actor stays absent, where the published NTU-120 code copies the first.
-    Unstated: if every id is too short, the longest stays; equal motion goes by first appearance.
+    Unstated: if every id is too short, the longest stays; ids of equal motion are ordered by first appearance.
 
     Returns:
         One or two persons; the frames in which either is seen, zeros where one of them is absent.

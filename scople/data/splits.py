@@ -185,7 +185,7 @@ def task_targets(split: Split, labels: Int[np.ndarray, " N"]) -> tuple[Bool[np.n
 
 
 def labels_of(split: Split, is_unseen: Bool[np.ndarray, " N"], targets: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
-    """Labels behind rows among the unseen or the seen candidates; undoes `task_targets`."""
+    """Labels of rows among the unseen or the seen candidates; the inverse of `task_targets`."""
     labels = np.empty(len(targets), dtype=np.int64)
     labels[is_unseen] = np.array(split.unseen)[targets[is_unseen]]
     labels[~is_unseen] = np.array(split.seen)[targets[~is_unseen]]

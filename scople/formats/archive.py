@@ -153,7 +153,7 @@ def _list_zip(archive: Path) -> list[Member]:
 class _Table(io.FileIO):
     """A zip that `zipfile` can list even where a name is marked as UTF-8 and is not.
 
-    Such a name is marked as one in the old code page instead, which has a character for every byte.
+    Such a name is marked as in the old code page instead, which has a character for every byte.
     """
 
     def read(self, size: int = -1) -> bytes:

@@ -16,7 +16,7 @@ _WINDOW = 16  # characters of a number that are looked at together
 _AT_ONCE = 8192  # numbers, so that the windows stay in the processor's cache
 _COLUMNS = np.arange(_WINDOW, dtype=np.uint8)[:, None]
 _LONGEST = 13  # digits and point; up to here all sums are whole numbers below 2^53
-_SCALES = 10.0 ** np.arange(_LONGEST, -1, -1)  # of the digits behind the point, by the point's column
+_SCALES = 10.0 ** np.arange(_LONGEST, -1, -1)  # of the digits after the point, by the point's column
 
 
 class Fields:

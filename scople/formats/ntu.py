@@ -57,8 +57,8 @@ def parse_skeleton(text: bytes) -> Recording:
         text: the whole file.
 
     Returns:
-        The recording in the file's order. A file that was cut short never gives one: its counts do not fit. (The last
-        number of a file is a tracking state, which is not read.)
+        The recording in the file's order. A file that was cut short raises, because its counts do not fit. Only a cut
+        within the last number could go unnoticed, and that is a tracking state, which is not read.
 
     Raises:
         BadMember: the file is not exactly of the form above, or a coordinate is not a number of at most

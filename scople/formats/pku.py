@@ -4,8 +4,8 @@ A skeleton file `XXXX-V.txt` (video, view L, M or R) has one line per frame: 2 b
 metres, a missing body all zeros. The label file of the same name has one line per instance:
 `class,start,end,confidence`.
 
-Unstated: whether the labels count frames from 0 or from 1. We read them as 1-based and inclusive, as
-cseeyangchen/STAR_pp does: rows start-1 .. end-1. maoyunyao/MAMP keeps rows start .. end-1, as `first_frame=0` does.
+Unstated: whether the labels count frames from 0 or from 1; no document says so. We read them as 1-based and inclusive,
+as cseeyangchen/STAR_pp does: rows start-1 .. end-1. maoyunyao/MAMP keeps rows start .. end-1, as `first_frame=0` does.
 """
 
 import re
