@@ -1,4 +1,4 @@
-"""What keeps the numbers of one split honest, for both training queries: see `scople.judging.diagnostics`."""
+"""Checks on the numbers of one split, for both training queries: see `scople.judging.diagnostics`."""
 
 from dataclasses import replace
 from typing import get_args

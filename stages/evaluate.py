@@ -1,4 +1,4 @@
-"""A trained SCoPLe on the test subjects of one split: ZSL, S, U and H, per class, controls, and what pictures need."""
+"""A trained SCoPLe on the test subjects of one split: ZSL, S, U and H, per class, controls, and data for pictures."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def main(params: Params, split_name: str, variant: str = "") -> str:
             gate: apply_gate(gate, *scored[seed], entry["threshold"]) for gate, entry in calibrated[seed].items()
         }
 
-    # Every score is made; from here on labels are looked at.
+    # All scores are computed; only from here on are labels read.
     is_unseen, rows = task_targets(split, test.labels)
     repeats = {
         seed: judge(

@@ -45,7 +45,7 @@ def main(params: Params, split_name: str, setting: str) -> str:
                 device=device(params),
             )
 
-    # Every score is made; from here on labels are looked at.
+    # All scores are computed; only from here on are labels read.
     is_unseen, test_rows = task_targets(split, test.labels)
     points = []
     for value in range(largest + 1):

@@ -15,7 +15,7 @@ from scople.reports.figures import attention_pages, confusion_matrix, load_atten
 
 
 def main(params: Params) -> str:
-    """Draw confusion and gates of every split, and attention of those that the paper's tables do not average."""
+    """Draw confusion and gates of every split, and attention of the splits that the paper's tables do not average."""
     layout = Layout.of(params)
     columns = read_document(DATASETS / "paper_tables" / "layout.yaml")["main"]
     columns = [column["splits"] for table in columns.values() for column in table["columns"].values()]

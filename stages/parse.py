@@ -9,7 +9,7 @@ from scople.pipeline.running import run
 def main(params: Params, dataset: str) -> str:
     """Parse every recording, choose the bodies, pack the sequences."""
     layout = Layout(params.profile)
-    # Asked first: a data set that params.yaml lacks has no files either.
+    # Looked up first: a data set that params.yaml lacks has no files either.
     raw_folder = layout.raw(params.raw_folder_of(dataset))
     summary = parse(
         DataSet.load(DATASETS / f"{dataset}.yaml"),

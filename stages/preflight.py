@@ -28,7 +28,7 @@ def main(params: Params) -> str:
         _, classes = load_problem(params, split)
         # Every name of the data set, unseen ones as well: one that is too long must not wait for the evaluation.
         tower.tokenize([f"{phrase} {entry.name}" for phrase in phrases for entry in classes])
-    # What is found must not decide what is re-run; each stage has its own dependencies.
+    # The file says nothing of what was found, so it re-runs no stage; each stage has its own dependencies.
     with whole(layout.preflight) as path:
         path.write_text(json.dumps({"profile": params.profile, "ready": True}) + "\n")
     return (

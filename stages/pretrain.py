@@ -1,7 +1,7 @@
 """Shift-GCN from scratch on one split: seen classes of training subjects, nothing else.
 
-`torchrun --nproc_per_node 2 -m stages.pretrain SPLIT` shares each batch among two processes; `dvc repro` does the same
-where params.yaml has `machine.processes: 2`.
+`torchrun --nproc_per_node 2 -m stages.pretrain SPLIT` shares each batch between two processes; `dvc repro` does the
+same if params.yaml has `machine.processes: 2`.
 """
 
 import pandas as pd

@@ -1,6 +1,7 @@
-"""How far repeats lie apart on one split: of SCoPLe's training on one backbone, and each with a backbone of its own.
+"""How much repeats differ on one split: with one backbone for all of them, and with a backbone for each.
 
-ZSL and the accuracy of seen samples among the seen candidates; no gate, whose calibration is a training more.
+The measures are ZSL and the accuracy of seen samples among the seen candidates. There is no gate: calibrating one would
+take a second training.
 """
 
 from dataclasses import replace

@@ -105,14 +105,14 @@ def _repeats(evaluations: dict[str, Any], gate: str) -> dict[str, list[dict[str,
 
 
 def _groups(tables: dict[str, Any], splits: list[str]) -> dict[str, list[str]]:
-    """The groups of splits that `summary.json` has means of: the paper's fixed ones, its random ones, and all."""
+    """The groups of splits whose means are in `summary.json`: the paper's fixed ones, its random ones, and all."""
     columns = {name: entry["splits"] for table in tables.values() for name, entry in table["columns"].items()}
     fixed = [found[0] for found in columns.values() if len(found) == 1]
     return {"fixed": fixed} | {name: found for name, found in columns.items() if len(found) > 1} | {"all": splits}
 
 
 def _losses(params: Params, layout: Layout, split: str) -> dict[str, Any]:
-    """What the trainings of a split ended with, means over backbones and repeats."""
+    """Final losses of a split's trainings, as means over backbones and repeats."""
     again = f"run `python -m stages.pretrain {split}`"
     backbones = [
         load_table(layout.backbone_history(split, number), OF_BACKBONE, again=again).iloc[-1]
@@ -131,7 +131,7 @@ def _losses(params: Params, layout: Layout, split: str) -> dict[str, Any]:
 
 
 def _evaluation(params: Params, split: str, variant: str) -> dict[str, Any]:
-    """What a variant was measured to do on a split.
+    """The evaluation of a variant on a split.
 
     Raises:
         ScopleError: neither pipeline ran it.

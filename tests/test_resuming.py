@@ -220,5 +220,5 @@ def test_a_stage_that_is_not_shared_refuses_torchrun(monkeypatch):
 def test_a_file_in_the_place_of_the_checkpoints_is_refused(params, place):
     Path(place).parent.mkdir(exist_ok=True)
     Path(place).write_text("")
-    with pytest.raises(ScopleError, match=f"^{place} is a file, but has to be a folder of checkpoints: remove it"):
+    with pytest.raises(ScopleError, match=f"^{place} is a file, but must be a folder of checkpoints: remove it"):
         kept(params, "pretrain", SPLIT)

@@ -1,12 +1,12 @@
-"""The same bytes on every x86-64 CPU with AVX2: what numerical libraries are told, and one thing done for them.
+"""Results with the same bytes on every x86-64 CPU with AVX2.
 
-Libraries choose their code by the CPU's maker and instruction set, and other code rounds otherwise. `prepare` tells
-each of them, before it is loaded, to take the code that all such CPUs have. MKL's own is slow, so `settle` gives the
-products of two matrices, which are most of the work, to the BLAS that NumPy brings along.
+Numerical libraries choose their code by the CPU's maker and instruction set, and different code rounds differently.
+`prepare` tells each library, before it is loaded, to use the code that all these CPUs can run. MKL's portable code is
+slow, so `settle` lets NumPy's BLAS compute the products of two matrices, which are most of the work.
 
-What then decides the bytes: settings, code, the packages' releases and `machine.threads`. Not covered are GPUs,
-bfloat16, and the few functions that MKL computes by the CPU's own approximations under every setting: the square root
-of a whole tensor (so Adam's step is the fused one), arc sine, arc cosine and arc tangent.
+The bytes then depend on the settings, the code, the releases of the packages and `machine.threads`. GPUs and bfloat16
+are not covered. Nor are the few functions that MKL approximates differently on each CPU under every setting: the square
+root of a whole tensor (so Adam's step is the fused one), arc sine, arc cosine and arc tangent.
 """
 
 import os
@@ -26,29 +26,29 @@ PORTABLE = {
     "MKL_CBWR": "COMPATIBLE",  # MKL: batched products and vector functions; AVX2,STRICT differs between Intel and AMD
     "ONEDNN_MAX_CPU_ISA": "AVX2",  # oneDNN: GELU
     "OPENBLAS_CORETYPE": "Haswell",  # NumPy's products
-    "OPENBLAS_THREAD_TIMEOUT": "4",  # its threads sleep at once instead of keeping the cores from torch's
+    "OPENBLAS_THREAD_TIMEOUT": "4",  # idle threads sleep at once and leave the cores to torch
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",  # NumPy's exp, log, sin
 }
-"""Environment variable → what a library is told by it."""
+"""Environment variable → its value in portable arithmetic."""
 
 PORTABLE_DEVICE = "any x86-64 CPU with AVX2"
-"""What computed portable results."""
+"""Name of the device in portable arithmetic."""
 
 MARK = "SCOPLE_ARITHMETIC"
-"""Says to a process started by this one which arithmetic the variables of `PORTABLE` are there for."""
+"""Tells a child process for which arithmetic its parent set the variables of `PORTABLE`."""
 
 NEEDED = {"avx2", "fma"}
-"""Instruction sets that the portable code is made of."""
+"""Instruction sets that the portable code uses."""
 
 
 def prepare(arithmetic: Arithmetic) -> None:
-    """Tell the libraries which code to take; they listen until they are loaded, so this comes before any of them.
+    """Tell the libraries which code to use; call it before they are imported, because they only read it then.
 
-    "portable" wins over what the environment says; "native" leaves the environment alone, but for what a portable
-    process handed down.
+    "portable" overrides the environment. "native" leaves the environment alone, except for variables inherited from a
+    portable process.
 
     Raises:
-        ImportError: NumPy or torch is loaded already and was told something else.
+        ImportError: NumPy or torch is already loaded with other settings.
     """
     if arithmetic == "portable" and not (reason := why_not()):
         told = {name: os.environ.get(name) for name in PORTABLE}
@@ -64,11 +64,11 @@ def prepare(arithmetic: Arithmetic) -> None:
 
 
 def settle(arithmetic: Arithmetic, threads: int) -> None:
-    """Fix the number of threads and, in portable arithmetic, who computes products of two matrices.
+    """Set the number of threads and, in portable arithmetic, let NumPy compute the products of two matrices.
 
     Args:
-        arithmetic: as `prepare` was told.
-        threads: of torch and of NumPy's BLAS; what they share out decides the rounding of sums.
+        arithmetic: as given to `prepare`.
+        threads: number for torch and for NumPy's BLAS; how a sum is divided among them decides its rounding.
     """
     import torch
     from threadpoolctl import threadpool_limits
@@ -83,8 +83,8 @@ def machine(arithmetic: Arithmetic, threads: int, device: "torch.device") -> dic
     """What decides the rounding of results.
 
     Args:
-        arithmetic: as `prepare` was told.
-        threads: as `settle` was told.
+        arithmetic: as given to `prepare`.
+        threads: as given to `settle`.
         device: where the results are computed.
 
     Returns:
@@ -103,7 +103,7 @@ def machine(arithmetic: Arithmetic, threads: int, device: "torch.device") -> dic
 
 
 def why_not() -> str:
-    """Why this CPU can not give the portable bytes; empty where it can."""
+    """Why this CPU cannot give the portable bytes; empty where it can."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return f"this CPU is {platform.machine()} and not x86-64"
     if missing := NEEDED - _instruction_sets():
@@ -112,25 +112,25 @@ def why_not() -> str:
 
 
 def _instruction_sets() -> set[str]:
-    """What the CPU says that it has, as far as the system tells; all that is needed where it tells nothing."""
+    """Instruction sets of this CPU as the system lists them; `NEEDED` if it lists none."""
     return set(_cpu_says("flags").split()) or NEEDED
 
 
 def _cpu_says(name: str) -> str:
-    """What the system tells of the first CPU under a name; empty where it tells nothing."""
+    """An entry of /proc/cpuinfo for the first CPU; empty if there is none."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
 _REPLACED: list = []
-"""torch's registrations, which last as long as the object that made them."""
+"""Registrations with torch; each lasts as long as its `Library` object."""
 
 
 def _products_by_numpy() -> None:
-    """Let NumPy's BLAS compute `mm` and `addmm` on the CPU, in place of MKL's COMPATIBLE code (2.5 times as slow).
+    """Let NumPy's BLAS compute `mm` and `addmm` on the CPU; MKL's COMPATIBLE code takes 2.5 times as long.
 
-    Everything above them stays torch's: linear maps, gradients, devices.
+    torch keeps everything built on them: linear maps, gradients, devices.
     """
     if _REPLACED:
         return
@@ -144,7 +144,7 @@ def _products_by_numpy() -> None:
         # Into torch's own memory. NumPy's is released by the interpreter, and what an interrupted backward pass has
         # saved is released after the interpreter has ended.
         product = torch.empty(a.shape[0], b.shape[1], dtype=a.dtype)
-        with np.errstate(all="ignore"):  # as in torch, a product may be infinite: training and scoring check for it
+        with np.errstate(all="ignore"):  # as in torch: training and scoring check for numbers that are not finite
             np.matmul(a.detach().numpy(), b.detach().numpy(), out=product.numpy())
         return product
 
@@ -153,7 +153,7 @@ def _products_by_numpy() -> None:
         return product.add_(bias, alpha=beta) if beta else product
 
     library = torch.library.Library("aten", "IMPL")
-    with warnings.catch_warnings():  # it is meant
+    with warnings.catch_warnings():  # the override is intended
         warnings.filterwarnings("ignore", "(?s).*Overriding a previously registered kernel", UserWarning)
         library.impl("mm", mm, "CPU", allow_override=True)
         library.impl("addmm", addmm, "CPU", allow_override=True)

@@ -1,9 +1,9 @@
-"""What one stage hands to the next: finite, sealed against damage, and telling what it belongs to; or one sentence.
+"""Files that one stage hands to the next: finite numbers, sealed against damage, with a note of what they belong to.
 
-Tensors (safetensors) and JSON documents carry a description, with what kind of thing they are, and a seal: the SHA-256
-of the whole file with zeros in the seal's own place. The seal is checked before anything is parsed, so a reader meets
-only what a writer here wrote. The description holds no time, path or machine: the same content gives the same bytes.
-Tables (CSV) have no place for either; their columns, types and numbers are checked.
+Tensors (safetensors) and JSON documents carry a description and a seal. The description says what the file holds and
+what that belongs to. It has no time, path or machine, so the same content gives the same bytes. The seal is the SHA-256
+of the whole file with zeros in the seal's own place. It is checked before anything is parsed, so a reader only parses
+what this module wrote. Tables (CSV) have room for neither; their columns, types and numbers are checked.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ from scople.base.errors import ScopleError
 from scople.base.files import whole
 
 VERSION = "1"
-"""Of the form of all artefacts; those of another version have to be made again."""
+"""Version of the form of all artefacts; files of another version must be made again."""
 
 NAME = "artefact"
-"""Where the description stands in the file."""
+"""Key of the description in the file."""
 
 OPEN = "sha256:" + 64 * "0"
-"""A seal before it is closed."""
+"""Stands in place of the seal until the file is complete."""
 
 SEAL = re.compile(rb"sha256:([0-9a-f]{64})")
 HEAD = 2**16
@@ -69,8 +69,8 @@ def load_tensors(kind: str, path: Path, *, again: str, **belongs: str) -> tuple[
     Args:
         kind: as it was written.
         path: where from.
-        again: how to make the file again, as the end of a sentence.
-        **belongs: what it has to belong to.
+        again: how to make the file again; ends the error's sentence.
+        **belongs: what the file must belong to.
 
     Returns:
         The tensors on the CPU, and the whole description.
@@ -86,7 +86,7 @@ def load_tensors(kind: str, path: Path, *, again: str, **belongs: str) -> tuple[
 
 
 def load_weights(module: nn.Module, kind: str, path: Path, *, again: str, **belongs: str) -> None:
-    """Give a module the weights that `save_tensors` wrote of its `state_dict`.
+    """Load the `state_dict` of a module as `save_tensors` wrote it.
 
     Raises:
         ScopleError: as for `load_tensors`, or the weights have other names or shapes.
@@ -121,7 +121,7 @@ def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
 def _is_finite(tensor: Tensor) -> bool:
     if not tensor.is_floating_point() or not tensor.numel():
         return True
-    return all(torch.isfinite(end) for end in torch.aminmax(tensor))  # which hands on NaN, and copies nothing
+    return all(torch.isfinite(end) for end in torch.aminmax(tensor))  # aminmax passes NaN on and copies nothing
 
 
 def save_json(document: Any, path: Path) -> None:
@@ -147,16 +147,16 @@ def load_sealed_json(kind: str, path: Path, *, again: str, **belongs: str) -> di
 
 
 def load_flat_json(text: str | bytes, kind: type, path: Path, *, again: str) -> dict[str, Any]:
-    """The flat JSON object of a results file, which carries no seal, from its text.
+    """Parse the flat JSON object of a results file, which carries no seal.
 
     Args:
         text: what was read.
-        kind: of every value: str, or float for finite numbers.
-        path: where it was read, for the sentence.
+        kind: type of every value: str, or float for finite numbers.
+        path: the file it was read from, for the error's sentence.
         again: as for `load_tensors`.
 
     Raises:
-        ScopleError: it is no such object.
+        ScopleError: the text is not such an object.
     """
     try:
         document = json.loads(text)
@@ -179,16 +179,16 @@ def load_table(
 
     Args:
         path: where from.
-        columns: name → str, int, float or bool of the columns that have to be there; further ones hold numbers.
+        columns: name → type (str, int, float or bool) of each column that must be there; other columns hold numbers.
         again: as for `load_tensors`.
         gaps: whether a number may be missing.
-        text: what stands at `path`, where it is not to be read there.
+        text: content of `path`, if it was read already.
 
     Returns:
-        At least one row.
+        A table with at least one row.
 
     Raises:
-        ScopleError: the file is missing, no such table, or has an entry of another type or a number that is not finite.
+        ScopleError: the file is missing or not such a table, an entry has another type, or a number is not finite.
     """
 
     def source() -> Path | StringIO:
@@ -224,7 +224,7 @@ def _compare(path: Path, found: Mapping[str, str], wanted: Mapping[str, str], ag
 
 
 def _close(path: Path) -> None:
-    """Put the digest of a file in the place that its writer left open."""
+    """Write the digest of a file over `OPEN`."""
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
         place = content.find(OPEN.encode()) + len("sha256:")
         content[place : place + 64] = _digest(content, place).encode()
@@ -244,7 +244,7 @@ def _check_seal(path: Path, again: str) -> None:
 
 
 def _digest(content: mmap.mmap, seal: int) -> str:
-    """Of a file, its 64 bytes from `seal` taken as zeros."""
+    """SHA-256 of a file, with zeros for the 64 bytes from position `seal`."""
     digest = hashlib.sha256(content[:seal] + 64 * b"0")
     with memoryview(content) as view, view[seal + 64 :] as rest:
         digest.update(rest)

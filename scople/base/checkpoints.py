@@ -1,8 +1,8 @@
-"""A training that was killed goes on from its last checkpoint and ends with the bytes of an undisturbed one.
+"""Checkpoints: a killed training continues from its last one and ends with the same bytes as an undisturbed one.
 
 A checkpoint is written at the end of an epoch and holds all that the later epochs depend on: weights, optimiser,
 schedule, generators, history. It lies in a folder named by a `fingerprint` of everything the training depends on, so
-that another setting, code or input never meets it.
+a training with other settings, code or inputs never loads it.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ from scople.base.errors import ScopleError
 from scople.base.files import whole
 
 PAUSE = 100
-"""After a checkpoint that took a second to write, the next one waits for this many: an overhead of one per cent."""
+"""Seconds to wait for each second that writing the last checkpoint took: an overhead of one per cent."""
 
 SEAL = 32
-"""Bytes at the end of a checkpoint: the SHA-256 of those before."""
+"""Bytes at the end of a checkpoint that hold the SHA-256 of all bytes before them."""
 
 History = list[dict[str, int | float]]
-"""A row for each epoch that was trained, the first key being `epoch`, from 1."""
+"""One row for each trained epoch; the first key is `epoch`, from 1."""
 
 
 @runtime_checkable
@@ -34,10 +34,10 @@ class Stateful(Protocol):
     """A module, an optimiser or a schedule."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All that is to be kept."""
+        """The state to keep."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
-        """Take it over again."""
+        """Restore a kept state."""
 
 
 class Checkpoint:
@@ -45,13 +45,13 @@ class Checkpoint:
 
     Args:
         path: where it lies or will lie.
-        writes: whether `save` writes; of several processes that share a training one does.
+        writes: whether `save` writes; of several processes that share a training, only one does.
     """
 
     def __init__(self, path: Path, *, writes: bool = True):
         self.path = path
         self._writes = writes
-        self._next = 0.0  # earliest time of another one, by the monotonic clock
+        self._next = 0.0  # earliest time of the next one, by the monotonic clock
 
     @property
     def epoch(self) -> int:
@@ -63,20 +63,20 @@ class Checkpoint:
             content = self.path.read_bytes()
         except OSError as error:
             raise ScopleError(f"The checkpoint {self.path} cannot be read: remove it to start anew.") from error
-        # Of what is sealed with its own digest the rest is as it was written.
+        # A file that fits its own digest is as it was written.
         state, seal = content[:-SEAL], content[-SEAL:]
         if hashlib.sha256(state).digest() != seal:
             raise ScopleError(f"The checkpoint {self.path} is damaged: remove it to start anew.")
         return torch.load(BytesIO(state), map_location="cpu", weights_only=True)
 
     def restore(self, parts: Mapping[str, Stateful | torch.Generator]) -> History:
-        """Put the training's parts into the state that was kept.
+        """Set the parts of a training to the kept state.
 
         Args:
-            parts: as they stand at the start; the names are those of `save`. Without a checkpoint they stay so.
+            parts: the parts at their start, by the names given to `save`; without a checkpoint they stay unchanged.
 
         Returns:
-            A row for each epoch that is done.
+            One row for each finished epoch.
 
         Raises:
             ScopleError: the file cannot be read, or is damaged.
@@ -92,15 +92,15 @@ class Checkpoint:
         return kept["history"]
 
     def save(self, parts: Mapping[str, Stateful | torch.Generator], history: History, *, is_last: bool) -> None:
-        """Keep the state after an epoch, unless the one before was kept too short a time ago.
+        """Keep the state after an epoch, unless the last one was kept too recently (see `PAUSE`).
 
         Args:
             parts: all that the later epochs depend on, by name.
-            history: a row for each epoch that is done.
-            is_last: whether the training is over; this state is kept in any case.
+            history: one row for each finished epoch.
+            is_last: whether the training is over; its last state is always kept.
 
         Raises:
-            ScopleError: the disk is full; the checkpoint before is still there.
+            ScopleError: the disk is full; the previous checkpoint is untouched.
         """
         start = time.monotonic()
         if not self._writes or (start < self._next and not is_last):
@@ -115,7 +115,7 @@ class Checkpoint:
             file.write(buffer.getbuffer())
             file.write(hashlib.sha256(buffer.getbuffer()).digest())
             file.flush()
-            os.fsync(file.fileno())  # a rename must not outrun the content when the machine fails
+            os.fsync(file.fileno())  # if the machine fails, the content must be on the disk before the rename
         end = time.monotonic()
         self._next = end + PAUSE * (end - start)
 
@@ -124,8 +124,8 @@ def fingerprint(settings: Any, files: Mapping[str, Path]) -> str:
     """Digest of settings and of files' names and contents: 32 hexadecimal digits.
 
     Args:
-        settings: whatever JSON can hold; the order of keys does not count.
-        files: name → where it lies, in any order; only the name and the content count.
+        settings: anything JSON can hold; the order of keys does not matter.
+        files: name → where it lies, in any order; only names and contents matter.
     """
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, path in sorted(files.items()):

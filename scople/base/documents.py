@@ -1,7 +1,7 @@
-"""Settings as written by people: the one reader of YAML, stricter than YAML itself, and how an error quotes a value.
+"""The one reader of YAML written by people, stricter than YAML itself, and how an error quotes a value.
 
-A plain number is decimal (`004` is 4), a date or `12:30` is text, a key is the text that is written. What is easily
-read in two ways is refused: keys that stand twice, tags, numbers of many digits; so is what is too long or too deep.
+A plain number is decimal (`004` is 4), a date or `12:30` is text, and a key is always text. Input that could be read
+in two ways is refused: repeated keys, tags, numbers of many digits. So are files that are too long or too deep.
 """
 
 import re
@@ -14,20 +14,20 @@ import yaml
 from scople.base.errors import ScopleError
 
 LARGEST = 2**20
-"""Characters of a file; the longest one of this repository has 20,000."""
+"""Most characters of a file; the longest one of this repository has 20,000."""
 
 MOST_NODES = 50_000
-"""Values of a file, those behind aliases counted as often as they are named."""
+"""Most values of a file; a value behind an alias counts each time the alias is used."""
 
 DEEPEST = 20
-"""Groups and lists within each other."""
+"""Most groups and lists nested in each other."""
 
 MOST_DIGITS = 18
-"""Of a whole number: more do not fit into 64 bits."""
+"""Most digits of a whole number; more do not fit into 64 bits."""
 
 WORDS = {word: True for word in ("yes", "true", "on")} | {word: False for word in ("no", "false", "off")}
 WORDS |= {word: None for word in ("", "~", "null")}
-"""Plain words with a meaning, in small letters."""
+"""Plain words with a meaning, in lower case."""
 
 INTEGER = re.compile(r"[-+]?[0-9]+")
 DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -77,7 +77,7 @@ def read_document(path: str | Path) -> Any:
     """The value that a YAML file holds: dict, list, str, int, float, bool or None; every key is a str.
 
     Raises:
-        ScopleError: it cannot be read, is not YAML, or is refused, see above.
+        ScopleError: it cannot be read, is not YAML, or is refused as described at the top of this module.
     """
     text = read_text(path)
     try:
@@ -90,7 +90,7 @@ def read_document(path: str | Path) -> Any:
     except (ValueError, OverflowError) as error:
         if isinstance(error, ScopleError):
             raise
-        # The scanner's own: a number after %YAML or a character after \U that there is not.
+        # From the scanner itself: a bad number after %YAML, or no character has the code after \U.
         raise ScopleError(f"{path} cannot be read as YAML ({listed([error])}): correct it.") from error
 
 
@@ -123,7 +123,7 @@ class _Reading:
         if event.tag not in (None, "!"):
             raise self.refusal(event, f"the tag {quoted(event.tag)} is not read", "take it out")
         if depth > DEEPEST:
-            raise self.refusal(event, f"more than {DEEPEST} levels lie within each other", "make it flat")
+            raise self.refusal(event, f"there are more than {DEEPEST} nested levels", "make it flat")
         self.count(event, 1)
         if isinstance(event, yaml.ScalarEvent):
             value = self.scalar(event)
@@ -137,9 +137,9 @@ class _Reading:
                 if not isinstance(key, yaml.ScalarEvent):
                     raise self.refusal(key, "a key is not a text", "correct it")
                 if key.value in value:
-                    raise self.refusal(key, f"the key {quoted(key.value)} stands there again", "leave only one")
+                    raise self.refusal(key, f"the key {quoted(key.value)} is repeated", "leave only one")
                 value[key.value] = self.value(events, next(events), depth + 1)
-        if event.anchor:  # only now: nothing can hold itself
+        if event.anchor:  # only now, so that no value can contain itself
             self.anchors[event.anchor] = value, self.nodes - before
         return value
 

@@ -67,7 +67,7 @@ def _own_folder(path: Path) -> Iterator[Path]:
     folder = Path(mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
     try:
         with _opened(folder) as descriptor:
-            with suppress(OSError):  # where a disk has no locks, nothing is taken for left either
+            with suppress(OSError):  # on a disk without locks, no folder is taken for an abandoned one either
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield folder
     finally:
@@ -100,6 +100,6 @@ def _put(new: Path, path: Path, *, aside: Path) -> None:
 
 
 def _is_full(error: Exception, folder: Path) -> bool:
-    # NumPy, torch and safetensors raise errors of their own without a number: then the disk is asked.
+    # NumPy, torch and safetensors raise errors of their own without an errno, so the free space decides.
     said = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     return said or shutil.disk_usage(folder).free < LEAST_FREE

@@ -1,13 +1,14 @@
 """A map over worker processes whose results come in the order of the tasks.
 
-The workers are plain Python processes that import what their task needs and nothing else. Those of `multiprocessing`
-import the calling script again, here torch with 200 MB for each worker, or are forks of a process with threads.
+The workers are plain Python processes that import only what their task needs. Workers of `multiprocessing` import the
+calling script again (here torch, 200 MB for each worker), or are forks of a process with threads.
 
-joblib 1.6 was tried in its place (loky, `return_as="generator"`, `pre_dispatch=3 * jobs`), both with two processes on
-two busy cores, taking turns. Parsing 480 NTU recordings took 1.7 to 3.1 s here and 2.9 to 5.6 s there, 1,920 of them
-9.1 and 10.0 s against 12.2 and 18.8 s. A worker has 44 MB here, 50 MB there, and joblib keeps two helpers beside it. A
-killed worker was seen by both. But of 200 tasks joblib had done all when one result was taken, so that memory is not
-bounded by `AHEAD`, and at Ctrl-C it printed a traceback of its own.
+joblib 1.6 (loky, `return_as="generator"`, `pre_dispatch=3 * jobs`) was compared with this module in alternating runs,
+each with two processes on two busy cores. Parsing 480 NTU recordings took 1.7 to 3.1 s here and 2.9 to 5.6 s with
+joblib; 1,920 recordings took 9.1 and 10.0 s here, 12.2 and 18.8 s with joblib. A worker needs 44 MB here and 50 MB with
+joblib, which also keeps two helper processes. Both notice a killed worker. But joblib had done all of 200 tasks when
+the first result was taken, so its memory is not bounded as `AHEAD` bounds it here. At Ctrl-C joblib printed a traceback
+of its own.
 """
 
 import os
@@ -26,11 +27,11 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 AHEAD = 3
-"""Tasks given out per worker; bounds how many results wait in memory for their turn."""
+"""Tasks handed out per worker; bounds how many results wait in memory for their turn."""
 
 
 def ordered_map(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: int) -> Iterator[Result]:
-    """`map(function, tasks)` over `jobs` processes; 0 means one per core, 1 none but this one.
+    """`map(function, tasks)` over `jobs` processes; 0 means one per core, 1 only this process.
 
     `function`, tasks and results must be picklable.
 
@@ -62,18 +63,18 @@ def ordered_map(function: Callable[[Task], Result], tasks: Sequence[Task], *, jo
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-    except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:  # the last: it died while it answered
+    except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:  # the last: died while answering
         raise ScopleError(f"one of {jobs} worker processes ended early, perhaps for memory: use fewer jobs.") from error
     finally:
         for worker in workers:
             worker.kill()
-        threads.shutdown(cancel_futures=True)  # a thread that waited for an answer has seen its worker's end
+        threads.shutdown(cancel_futures=True)  # ends at once: no worker is left to wait for
         for worker in workers:
             worker.close()
 
 
 class _Worker:
-    """A process that does one task after the other."""
+    """A process that does one task after another."""
 
     def __init__(self, function: Callable):
         self._process = subprocess.Popen(
@@ -81,7 +82,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-            start_new_session=True,  # an interrupt is for the caller, which ends its workers
+            start_new_session=True,  # Ctrl-C reaches only the caller, which ends its workers
         )
         self._send(function)
 
@@ -101,7 +102,7 @@ class _Worker:
 
 
 def _serve() -> None:
-    """What a worker does: the function first, then tasks until there are no more."""
+    """The loop of a worker: it reads the function, then one task after the other until there are no more."""
     function = pickle.load(sys.stdin.buffer)
     while True:
         try:

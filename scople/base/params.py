@@ -1,6 +1,6 @@
 """`params.yaml` as typed, checked values. An unknown key, a missing key or a value out of range is an error.
 
-Plain dataclasses and few checks: a validation library would make neither the sentences better nor this shorter.
+Plain dataclasses and a few checks: a validation library would neither improve the sentences nor shorten this file.
 """
 
 import dataclasses
@@ -21,10 +21,10 @@ TEXT_LAYERS = {"minilm": 6, "clip": 12}
 """Layers of each text encoder, so that a `layer_depth` beyond them is refused before any work."""
 
 NAME = re.compile(r"[^\W_][\w.+-]{0,59}")
-"""Names of data sets, splits, variants and profiles: folders and files are called so."""
+"""Names of data sets, splits, variants and profiles; folders and files have these names too."""
 
 SHARED_BY_VARIANTS = {"body_choice", "position_gradient", "max_broken"}
-"""Settings that act before the stages which know of variants."""
+"""Settings that act in stages which run once for all variants."""
 
 
 def above(low: int | float, high: int | float) -> Any:
@@ -33,7 +33,7 @@ def above(low: int | float, high: int | float) -> Any:
 
 
 def between(low: int | float, high: int | float) -> Any:
-    """A number in [low, high]. An upper bound is generous: it stops what no machine can do before any work."""
+    """A number in [low, high]. Upper bounds are generous: they refuse early what no machine can do."""
     return field(metadata={"at_least": low, "at_most": high})
 
 
@@ -129,7 +129,7 @@ class Demo:
 
 @dataclass(frozen=True)
 class Backbones:
-    """Numbers of a split's backbones, by what a repeat begins with."""
+    """Numbers of a split's backbones for each value of `repeat`."""
 
     training: list[int]
     everything: list[int]
@@ -137,7 +137,7 @@ class Backbones:
 
 @dataclass(frozen=True)
 class Machine:
-    """What decides speed, not results."""
+    """Settings of speed; they change no result beyond its rounding."""
 
     arithmetic: str = one_of("portable", "native")
     jobs: int = between(0, 1024)
@@ -163,7 +163,7 @@ class SplitEntry:
 
 @dataclass(frozen=True)
 class Params:
-    """The whole file; `method` are its top-level settings before a variant changes them."""
+    """The whole file; `method` holds its top-level settings before a variant changes them."""
 
     profile: str
     variant: str
@@ -185,7 +185,7 @@ class Params:
         return self.profiles[self.profile]
 
     def settings(self, variant: str = "") -> Method:
-        """The method's settings with those of a variant put over them; without a name, of the one of `params.yaml`.
+        """The method's settings with the changes of a variant; without a name, of the variant in `params.yaml`.
 
         Raises:
             ScopleError: no such variant, or it sets something that is not a setting of the method.
@@ -199,11 +199,11 @@ class Params:
         return self.changed(self.variants[name], f"variant {quoted(name)}")
 
     def changed(self, changes: dict[str, Any], what: str) -> Method:
-        """The method's settings with a few others put over them; `what` names these in an error.
+        """The method's settings with some of them changed; `what` names the changes in an error.
 
         Raises:
-            ScopleError: one of them is not a setting of the method, acts before the stages that know of variants,
-                or is out of range.
+            ScopleError: a change is not to a setting of the method, is to one that all variants share, or is out of
+                range.
         """
         for key in sorted(SHARED_BY_VARIANTS & changes.keys()):
             raise ScopleError(f"{what} sets '{key}', which all variants share: set it at the top level.")
@@ -218,13 +218,13 @@ class Params:
 
     @property
     def backbone_seeds(self) -> dict[int, int]:
-        """Number of each backbone of a split → its root seed: one that serves every repeat, or one for each."""
+        """Number of each backbone of a split → its root seed: one backbone for all repeats, or one for each."""
         if self.repeat == "training":
             return {self.backbones.training[0]: self.seed}
         return {number: derive(self.seed, "repeat", str(number)) for number in self.backbones.everything}
 
     def backbone_of(self, repeat: int | str) -> int:
-        """Number of the backbone that a repeat works on; `repeat` is one of `seeds`."""
+        """Number of the backbone that a repeat uses; `repeat` is one of `seeds`."""
         return int(repeat) if self.repeat == "everything" else self.backbones.training[0]
 
     def repeat_seed(self, number: int | str) -> int:
@@ -281,7 +281,7 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     method = {key: value for key, value in document.items() if key in settings}
     rest = {key: value for key, value in document.items() if key not in settings}
     known = {f.name for f in dataclasses.fields(Params)} - {"method"}
-    if strange := sorted(set(rest) - known):  # first of all: a misspelt key is a missing one as well
+    if strange := sorted(set(rest) - known):  # first, because a misspelt key is also a missing one
         raise ScopleError(f"key {quoted(strange[0])} of {path} is not known: remove it or correct its name.")
     params = _build(Params, rest | {"method": _build(Method, method, str(path))}, str(path))
     _check_names(params, path)

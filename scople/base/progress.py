@@ -1,4 +1,4 @@
-"""How far a loop is: a bar on a terminal, a plain line now and then in a log."""
+"""Progress of a loop: a bar on a terminal, a plain line now and then in a log."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 PACE = 30
-"""Seconds between two lines of a log, at least."""
+"""Least number of seconds between two lines of a log."""
 
 
 def progress(
@@ -20,11 +20,11 @@ def progress(
     """`items`, with rate and time left on standard error.
 
     Args:
-        items: what is gone through.
+        items: what the loop runs over.
         description: what is done with them.
-        total: how many they are, where they do not know it themselves.
-        unit: what one of them is.
-        done: so many were done in an earlier run; they are left out here.
+        total: their number, if they have no length.
+        unit: name of one item.
+        done: number of items done in an earlier run; they are skipped.
     """
     total = len(items) if total is None and isinstance(items, Sized) else total
     rest = islice(items, done, None)

@@ -26,7 +26,7 @@ def torch_generator(seed: int, *names: str | int) -> torch.Generator:
 
 @contextmanager
 def seeded(seed: int, *names: str | int) -> Iterator[None]:
-    """Within the block torch's global CPU generator is the one of this name (for module initialisation)."""
+    """Within the block, torch's global CPU generator has the seed of this name (for module initialisation)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, *names))
         yield

@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -215,7 +214,7 @@ class Worker:
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def _pass_on(self) -> None:
-        for line in self._process.stdout:
-            self._said = line
-            sys.stdout.write(line)
-            sys.stdout.flush()
+        with self._process.stdout as lines:
+            for line in lines:
+                self._said = line
+                print(line, end="", flush=True)

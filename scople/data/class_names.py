@@ -15,10 +15,10 @@ from scople.base.files import whole
 COLUMNS = ["id", "label", "two_person"]
 
 ANSWERS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-"""What may stand in `two_person`, in small letters."""
+"""Entries that `two_person` may have, in lower case."""
 
 LONGEST = 2000
-"""Characters of a name; how many tokens a text encoder reads, `scople.text.tower` says."""
+"""Most characters of a name; for the limit in tokens see `scople.text.tower`."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def load_classes(path: str | Path) -> list[ClassEntry]:
 
     Raises:
         ScopleError: unreadable file, other columns, no class, ids that do not run 1, 2, 3, …, a name that is empty,
-            too long, repeated or not printable, or another word than `ANSWERS` in `two_person`.
+            too long, repeated or not printable, or a word in `two_person` that is not in `ANSWERS`.
     """
     try:
         columns, *rows = [row for row in csv.reader(StringIO(read_text(path)), strict=True) if row]
@@ -89,10 +89,10 @@ def load_classes(path: str | Path) -> list[ClassEntry]:
 
 
 def load_dataset_classes(path: str | Path) -> list[ClassEntry]:
-    """Classes of the data set that `datasets/<name>.yaml` describes, without a look at the rest of that file.
+    """Classes of the data set that `datasets/<name>.yaml` describes, without reading the rest of that file.
 
     Raises:
-        ScopleError: the file names no class list, or that is not as it should be.
+        ScopleError: the file names no class list, or that list is refused by `load_classes`.
     """
     path = Path(path)
     document = read_document(path)

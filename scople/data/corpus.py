@@ -1,4 +1,4 @@
-"""The packed corpus on disk, read: the samples of a data set as they are, or as the backbone sees them."""
+"""Reading the packed corpus: the samples of a data set as they are, or as the backbone sees them."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from scople.data.packing import INDEX, TOGETHER
 from scople.data.skeletons import normalise
 
 LARGEST_KEPT = 2**30
-"""Bytes up to which normalised samples are kept in memory; beyond, each is normalised whenever it is read."""
+"""Bytes up to which normalised samples are kept in memory; above, each is normalised every time it is read."""
 
 
 class Corpus:
@@ -40,7 +40,7 @@ class Corpus:
         """Open what `scople.data.packing.write_corpus` wrote.
 
         Raises:
-            ScopleError: the folder is not there, or its files are not as they were written together.
+            ScopleError: the folder is missing, or its files are not those that were written together.
         """
         folder, again = Path(folder), "run the parse stage again"
         digests = load_sealed_json("corpus", folder / "digests.json", again=again)

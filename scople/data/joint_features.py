@@ -1,7 +1,7 @@
-"""Joint features on disk: what the frozen backbone made of a split's samples.
+"""Joint features on disk: the outputs of the frozen backbone for a split's samples.
 
-The training part and the test part are different types in different files, so that whatever trains, selects or
-calibrates can be given the one and never the other.
+The training part and the test part are different types in different files, so that code that trains, selects or
+calibrates only accepts the training part.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class JointFeatures:
         features: last Shift-GCN map, averaged over persons and time.
         labels: class ids of the data set, from 0.
         backbone_scores: logits of the backbone's own classifier over the seen classes, ascending labels.
-        backbone: digest of the weights that they come from; empty where nobody asks.
+        backbone: digest of the backbone's weights; empty where it is not needed.
     """
 
     kind: ClassVar[str] = "joint features"
@@ -56,7 +56,7 @@ class TestFeatures(JointFeatures):
     """Test subjects, seen and unseen classes; only the evaluation opens them."""
 
     kind = "test features"
-    __test__ = False  # not a test case, whatever its name looks like to pytest
+    __test__ = False  # not a test case for pytest, despite its name
 
 
 Part = TypeVar("Part", bound=JointFeatures)
@@ -66,9 +66,9 @@ def load_features(kind: type[Part], path: Path, **belongs: str) -> Part:
     """Read one part.
 
     Args:
-        kind: which.
+        kind: which part.
         path: where from.
-        **belongs: what the features have to belong to.
+        **belongs: what the features must belong to.
 
     Raises:
         ScopleError: the file is missing or damaged, holds the other part, or belongs to something else.

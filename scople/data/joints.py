@@ -13,4 +13,4 @@ JOINT_NAMES = (
 """Kinect v2 joints in file order."""
 
 PARENTS = np.array([0, 0, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18, 1, 7, 7, 11, 11])
-"""The joint at the other end of each joint's bone; the spine base is its own."""
+"""The joint at the other end of each joint's bone; the spine base is its own parent."""

@@ -1,13 +1,13 @@
-"""The packed corpus on disk, written: ragged sequences and their index.
+"""Writing the packed corpus: ragged sequences and their index.
 
 A folder of five files, all readable without this code:
 
-- `sequences.npy` (rows, 25, 3) float32: metres, camera space. Sample after sample, within a sample person after
-  person, within a person frame after frame; real frames and real persons only.
-- `index.csv`: one line per sample, sorted by name; `frames * bodies` of it are its rows above.
+- `sequences.npy` (rows, 25, 3) float32: metres, camera space. Rows are ordered by sample, then by person,
+  then by frame; only real frames and real persons.
+- `index.csv`: one line per sample, sorted by name; the sample has `frames * bodies` rows above.
 - `parse_report.csv`: what was set aside or changed, with file, line and reason.
 - `summary.json`: counts.
-- `digests.json`: SHA-256 of the first two, so that they are only read together and as they were written.
+- `digests.json`: SHA-256 of the first two, so that they are read only as they were written together.
 """
 
 import csv
@@ -46,13 +46,13 @@ def write_corpus(
     """Pack samples as they come; never more than one of them is held in memory.
 
     Args:
-        folder: takes the place of what stood there, once all is written.
+        folder: where to; what it held before is replaced once everything is written.
         outcomes: samples, sorted by name, and notes.
         counts: more entries for the summary.
 
     Returns:
-        The summary: samples parsed, how many of them are for training, their frames (of persons, so that two persons
-        count twice), and the number of notes of each kind.
+        The summary: samples parsed, how many of them are for training, their frames (a frame with two persons
+        counts twice), and the number of notes of each kind.
     """
     *described, _, _ = INDEX
     index: list[tuple] = []
@@ -87,12 +87,12 @@ def write_corpus(
 
 
 def seal_corpus(folder: Path) -> None:
-    """Write down the digests of what is read together."""
+    """Write the digests of the files that are read together."""
     save_sealed_json("corpus", {name: sha256(folder / name) for name in TOGETHER}, folder / "digests.json")
 
 
 def _write_header(file: BinaryIO, rows: int) -> None:
-    """NumPy's header leaves room for the number of rows to grow, so that it can be written over."""
+    """NumPy's header leaves room for the number of rows to grow, so that it can be overwritten."""
     header = {"descr": "<f4", "fortran_order": False, "shape": (rows, JOINTS, 3)}
     np.lib.format.write_array_header_1_0(file, header)
 

@@ -1,4 +1,4 @@
-"""What the readers of raw files hand on: samples, and notes about everything that is not a plain sample."""
+"""What the readers of raw files return: samples, and notes about everything that is not a plain sample."""
 
 from dataclasses import dataclass
 

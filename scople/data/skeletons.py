@@ -36,8 +36,8 @@ class Recording:
     """The bodies of one raw file; an *observation* is one body in one frame, in the file's order.
 
     Attributes:
-        frames: length in frames, also of those without a body.
-        joints: metres, camera space; an observation of zeros only counts as absent.
+        frames: length in frames, including frames without a body.
+        joints: metres, camera space; an observation of only zeros counts as absent.
         frame: frame of each observation, from 0, ascending.
         slot: position of the body inside its frame, from 0.
         body_id: the sensor's tracking id; NTU's are near 2^56, where float64 cannot tell neighbours apart.
@@ -57,8 +57,8 @@ class Recording:
 def choose_by_energy(recording: Recording) -> Float32[np.ndarray, "M T V C"]:
     """The two body slots that spread most, the higher first (kchengiva/Shift-GCN, data_gen/ntu_gendata.py).
 
-    The energy of a slot is std(x) + std(y) + std(z) over all joints of its frames. Tracking ids are not looked
-    at: two bodies that swap slots are not told apart. Unstated: at equal energy the lower slot goes first.
+    The energy of a slot is std(x) + std(y) + std(z) over all joints of its frames. Tracking ids are ignored,
+    so two bodies that swap slots are not told apart. Unstated: at equal energy the lower slot goes first.
 
     Returns:
         One or two persons; every frame of the recording, zeros where a person is absent.
@@ -78,12 +78,12 @@ def choose_by_track(recording: Recording) -> Float32[np.ndarray, "M T V C"]:
     """The bodies that move most, followed by their tracking ids (Uason-Chen/CTR-GCN, get_raw_denoised_data.py).
 
     Ids seen in fewer than `SHORTEST_TRACK` frames, and ids that are wider than tall for most of their life, are
-    noise. The others, most motion first, fill actor 1's timeline, then actor 2's, wherever they do not overlap
-    what stands there already. Frames in which neither actor is seen are cut.
+    noise. The others are placed in order of falling motion: on the timeline of actor 1 if they do not overlap what is
+    there already, else on that of actor 2 under the same condition. Frames in which neither actor is seen are cut.
 
     Departs: an id keeps its true frames, where the published code closes every gap in a track and so shifts
     what follows; and an absent second actor stays absent, where the published NTU-120 code copies the first.
-    Unstated: if every id is too short, the longest stays; equal motion goes by first appearance.
+    Unstated: if every id is too short, the longest stays; ids of equal motion are ordered by first appearance.
 
     Returns:
         One or two persons; the frames in which either is seen, zeros where one of them is absent.
@@ -158,14 +158,15 @@ BODY_CHOICES: dict[str, Callable[[Recording], np.ndarray]] = {
 def normalise(sequence: Float32[np.ndarray, "M T0 V C"], frames: int) -> Float32[np.ndarray, "C T V 2"]:
     """The pre-normalisation of the published Shift-GCN (kchengiva/Shift-GCN, data_gen/preprocess.py), at any length.
 
-    1. Per person: if the first frame is empty, the person's frames are packed to the front. What follows the last
-       one is filled by repeating the person from the start. Gaps in between stay empty.
-    2. Frame by frame the spine (joint index 1) of the first person becomes the origin.
-    3. Everything turns so that the first person's spine (0 to 1) points to +z in the first frame,
-    4. and then so that the shoulders (4 to 8) point to +x there, which may tilt the spine a little again.
+    1. Per person: if the first frame is empty, the frames in which the person is seen are packed to the front;
+       otherwise gaps stay empty. After the last such frame the person is repeated from the start.
+    2. In each frame the spine (joint index 1) of the first person becomes the origin.
+    3. Everything is turned so that the first person's spine (0 to 1) points to +z in the first frame.
+    4. Everything is then turned so that the shoulders (4 to 8) point to +x in that frame, which may tilt the spine a
+       little again.
 
-    Our choice: a sequence longer than `frames` is first resampled to `frames` by linear interpolation; at the
-    published 300 frames no NTU recording is. No scaling.
+    Our choice: a sequence longer than `frames` is first resampled to `frames` by linear interpolation. No NTU recording
+    is longer than the published 300 frames. Nothing is scaled.
 
     Args:
         sequence: one or two persons, metres, camera space, zeros where a person is absent.
@@ -195,9 +196,9 @@ def normalise(sequence: Float32[np.ndarray, "M T0 V C"], frames: int) -> Float32
 
 
 def resample(sequence: Float32[np.ndarray, "M T0 V C"], frames: int) -> Float32[np.ndarray, "M T V C"]:
-    """`frames` moments at equal distances from the first to the last, linear in between.
+    """The sequence at `frames` equally spaced moments from its first to its last frame, by linear interpolation.
 
-    Next to a frame in which the person is absent there is nothing to interpolate: there the nearer frame counts.
+    Where the person is absent from one of the two neighbouring frames, the nearer frame is taken.
     """
     moments = np.linspace(0, sequence.shape[1] - 1, frames)
     before = np.floor(moments).astype(np.int64)
@@ -212,7 +213,7 @@ def resample(sequence: Float32[np.ndarray, "M T0 V C"], frames: int) -> Float32[
 def _turn(source: Float[np.ndarray, "3"], target: tuple[float, float, float]) -> Float[np.ndarray, "3 3"]:
     """The smallest rotation that turns the direction of `source` to the unit vector `target` (Rodrigues).
 
-    The identity where the axis is undefined: `source` has no length, or is parallel to the target.
+    It is the identity if the axis is undefined: `source` has no length, or is parallel to the target.
     """
     (a, b, c), (d, e, f) = source.tolist(), target
     x, y, z = b * f - c * e, c * d - a * f, a * e - b * d

@@ -1,7 +1,7 @@
 """Seen and unseen classes, and which samples each stage may open.
 
-A split file, `datasets/splits/<name>.yaml`, lists class ids as the data set prints them, from 1. Below, everything
-is a label, from 0.
+A split file, `datasets/splits/<name>.yaml`, lists class ids as the data set prints them, from 1. In this
+module every class is a label, from 0.
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Partition:
-    """Rows of a corpus by what may open them; no row is in two parts.
+    """Rows of a corpus, divided by which stages may open them; no row is in two parts.
 
     Attributes:
         training: training subjects, seen classes: all that pre-training, training and calibration see.
@@ -120,8 +120,7 @@ def partition(split: Split, labels: Int[np.ndarray, " N"], is_training: Bool[np.
         is_training: whether the row's subject is one of the training subjects.
 
     Raises:
-        ScopleError: a seen class has no training sample, an unseen class no test sample, or all seen ones no test
-            sample.
+        ScopleError: a seen class has no training sample, an unseen class has no test sample, or no seen class has one.
     """
     is_seen, is_unseen = np.isin(labels, split.seen), np.isin(labels, split.unseen)
     training = np.flatnonzero(is_training & is_seen)
@@ -137,14 +136,14 @@ def partition(split: Split, labels: Int[np.ndarray, " N"], is_training: Bool[np.
 
 
 def check_task(split: Split, labels: Int[np.ndarray, " N"]) -> None:
-    """Whether something can be measured of every unseen class, and of the seen ones together.
+    """Check that every unseen class has a test sample, and the seen classes together at least one.
 
     Args:
         split: the classes.
         labels: classes of the test samples.
 
     Raises:
-        ScopleError: an unseen class has no sample, or all seen ones have none.
+        ScopleError: an unseen class has no sample, or no seen class has one.
     """
     if absent := sorted(set(split.unseen) - set(labels.tolist())):
         raise ScopleError(
@@ -174,7 +173,7 @@ def task_targets(split: Split, labels: Int[np.ndarray, " N"]) -> tuple[Bool[np.n
     """Whether each sample's class is unseen, and its row among the unseen or among the seen candidates.
 
     Raises:
-        ScopleError: the samples are no task, see `check_task`.
+        ScopleError: as for `check_task`.
         ValueError: a label that the split does not hold.
     """
     check_task(split, labels)
@@ -186,7 +185,7 @@ def task_targets(split: Split, labels: Int[np.ndarray, " N"]) -> tuple[Bool[np.n
 
 
 def labels_of(split: Split, is_unseen: Bool[np.ndarray, " N"], targets: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
-    """Labels behind rows among the unseen or the seen candidates; undoes `task_targets`."""
+    """Labels of rows among the unseen or the seen candidates; the inverse of `task_targets`."""
     labels = np.empty(len(targets), dtype=np.int64)
     labels[is_unseen] = np.array(split.unseen)[targets[is_unseen]]
     labels[~is_unseen] = np.array(split.seen)[targets[~is_unseen]]

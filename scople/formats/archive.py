@@ -1,8 +1,8 @@
 """Members of a zip or of a folder, read in place; nothing is unpacked to disk.
 
 Raw archives are input from outside: a member that is encrypted, too large, a link out of the folder or not a file
-at all is listed with its fault and never opened. A member carries all that reading it needs, so that worker
-processes need not hold the table of contents of a zip with 57,600 files.
+at all is listed with its fault and never opened. A member carries everything needed to read it, so that
+worker processes need not hold the table of contents of a zip with 57,600 files.
 """
 
 import io
@@ -64,7 +64,7 @@ class Member:
 
     @property
     def shown(self) -> str:
-        """The path as a report may show it: in printable ASCII, of a long one the end."""
+        """The path as a report may show it: in printable ASCII, and only the end of a long one."""
         text = printable(self.path, 10 * len(self.path))
         return text if len(text) <= LONGEST_SHOWN else "..." + text[3 - LONGEST_SHOWN :]
 
@@ -108,23 +108,23 @@ class Member:
 
 
 def find_archive(folder: Path, name: str) -> Path | None:
-    """What is called `name` in a folder, be it the zip or the folder unpacked from it; None if it holds neither."""
+    """The archive `name` in a folder, as a zip or as the folder unpacked from it; None if neither is there."""
     return next(iter(find_archives(folder, name)), None)
 
 
 def find_archives(folder: Path, name: str) -> list[Path]:
-    """All that is called `name` in a folder, a zip and a folder perhaps; the first is the one that is read."""
+    """All archives `name` in a folder, perhaps both a zip and a folder; the first is the one that is read."""
     plain = name.removesuffix(".zip")
     return [folder / each for each in dict.fromkeys((name, plain, f"{plain}.zip")) if (folder / each).exists()]
 
 
 def list_members(archive: Path) -> list[Member]:
-    """All files of a zip or a folder, sorted by path (and checksum), whatever order they stand in.
+    """All files of a zip or a folder, sorted by path (and checksum), whatever their order in the archive.
 
     Raises:
         ScopleError: the archive itself cannot be read.
     """
-    if archive.exists() and not (archive.is_dir() or archive.is_file()):  # a pipe would be waited for
+    if archive.exists() and not (archive.is_dir() or archive.is_file()):  # reading a pipe would block
         raise ScopleError(f"{archive} is neither a zip nor a folder: put the archive there.")
     try:
         members = _list_folder(archive) if archive.is_dir() else _list_zip(archive)
@@ -151,9 +151,9 @@ def _list_zip(archive: Path) -> list[Member]:
 
 
 class _Table(io.FileIO):
-    """A zip as `zipfile` can list it where a name is said to be UTF-8 and is not.
+    """A zip that `zipfile` can list even where a name is marked as UTF-8 and is not.
 
-    Such a name is said to be of the old code page instead, which has a character for every byte.
+    Such a name is marked as in the old code page instead, which has a character for every byte.
     """
 
     def read(self, size: int = -1) -> bytes:

@@ -1,4 +1,4 @@
-"""A data set as files: `datasets/<name>.yaml` says where the recordings lie, which classes there are, who trains.
+"""A data set as files: `datasets/<name>.yaml` names the recordings, the classes and the training subjects.
 
     format: ntu-skeleton                            # or pku-mmd, below
     classes: classes/ntu60.csv                      # id,label,two_person; ids from 1 without gaps
@@ -41,7 +41,7 @@ class Expected:
     """What the archives of a data set hold as distributed.
 
     Attributes:
-        recordings: their number; of PKU-MMD videos.
+        recordings: number of recordings; for PKU-MMD, of videos.
         missing: how many of them the missing list names.
         gigabytes: size of the archives together.
     """
@@ -53,13 +53,13 @@ class Expected:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set, described.
+    """The description of a data set.
 
     Attributes:
-        name: of its yaml file.
+        name: name of its yaml file.
         classes: by label, from 0.
         recordings: the raw format and where it lies.
-        expected: None where nobody has said; parsing does not ask for it.
+        expected: None if the file does not say; parsing does not use it.
     """
 
     name: str
@@ -72,7 +72,7 @@ class DataSet:
         """Read `datasets/<name>.yaml` and the lists it names.
 
         Raises:
-            ScopleError: a key is unknown, missing or of the wrong kind, or a list is not as it should be.
+            ScopleError: a key is unknown, missing or of the wrong kind, or a list is invalid.
         """
         path = Path(path)
         entries = _Entries(path)
@@ -106,7 +106,7 @@ class DataSet:
         return list(self.recordings.archive_names)
 
     def missing_archives(self, raw_folder: str | Path) -> list[Path]:
-        """Which of `archive_names` it does not hold, neither as a zip nor as a folder."""
+        """Those of `archive_names` that the raw folder holds neither as a zip nor as a folder."""
         raw_folder = Path(raw_folder)
         return [raw_folder / name for name in self.archive_names if find_archive(raw_folder, name) is None]
 
@@ -122,24 +122,24 @@ def parse(
 ) -> dict[str, int]:
     """Raw archives to a packed corpus.
 
-    The result is the same to the byte whatever `jobs` is, in whatever order a zip holds its members, and from a zip as
-    from the folder unpacked from it.
+    The result has the same bytes for any `jobs`, for any order of a zip's members, and for a zip and the folder
+    unpacked from it.
 
     Args:
         dataset: what to look for.
         raw_folder: where its archives lie.
-        out_folder: see `scople.data.packing`; takes the place of what stood there.
+        out_folder: see `scople.data.packing`; what it held before is replaced.
         jobs: processes; 0 for one per core.
         max_broken: fraction of the members that may be broken.
         body_choice: a key of `BODY_CHOICES`; without effect on PKU-MMD.
 
     Returns:
-        The corpus's summary: also the number of members found, and of those on the missing list and those whose class
-        is not in the class list, which are left out without being read.
+        The corpus's summary, with the number of members found. For NTU it also counts the members that are left out
+        unread: those on the missing list, and those whose class is not in the class list.
 
     Raises:
-        ScopleError: an archive is not there or not readable, more than `max_broken` of the members are broken, or no
-            sample is left; what stood in `out_folder` is then untouched.
+        ScopleError: an archive is missing or unreadable, more than `max_broken` of the members are broken, or no
+            sample is left. `out_folder` is then untouched.
     """
     if body_choice not in BODY_CHOICES:
         raise ScopleError(f"body choice '{body_choice}' is none of {', '.join(BODY_CHOICES)}: correct it.")
@@ -157,7 +157,7 @@ def parse(
 
 
 def _checked(outcomes: Iterable[Sample | Note], name: str, members: int, max_broken: float) -> Iterator[Sample | Note]:
-    """The outcomes, until one broken member too many; and not without any sample."""
+    """Pass the outcomes on; raise at one broken member too many, and at the end if there was no sample."""
     broken = samples = 0
     for outcome in outcomes:
         if isinstance(outcome, Sample):
@@ -176,7 +176,7 @@ def _checked(outcomes: Iterable[Sample | Note], name: str, members: int, max_bro
 
 
 class _Entries:
-    """The keys of a yaml file, each to be taken once; `left` holds those that were not."""
+    """The keys of a yaml file, each to be taken once; `left` holds those not taken yet."""
 
     def __init__(self, path: Path):
         entries = read_document(path)

@@ -1,4 +1,4 @@
-"""Fields of raw text: where they start, and their numbers, thousands at a time.
+"""Fields of raw text: where they start, and their numbers, converted thousands at a time.
 
 An NTU file has some 30,000 fields of which 7,500 matter; a Python loop over them is what makes the published
 preparation slow. Everything here is exact: a number is the float64 nearest to its text, as with `float`.
@@ -16,7 +16,7 @@ _WINDOW = 16  # characters of a number that are looked at together
 _AT_ONCE = 8192  # numbers, so that the windows stay in the processor's cache
 _COLUMNS = np.arange(_WINDOW, dtype=np.uint8)[:, None]
 _LONGEST = 13  # digits and point; up to here all sums are whole numbers below 2^53
-_SCALES = 10.0 ** np.arange(_LONGEST, -1, -1)  # of the digits behind the point, by the point's column
+_SCALES = 10.0 ** np.arange(_LONGEST, -1, -1)  # of the digits after the point, by the point's column
 
 
 class Fields:
@@ -26,7 +26,7 @@ class Fields:
         text: the whole text.
         starts: position of each field's first character.
         line_starts: position of each line, without empty ones at the end.
-        first: of each line its first field, and after the last line the number of fields.
+        first: index of each line's first field; at the end, the number of fields.
 
     Raises:
         BadMember: the text is not ASCII, or has zero bytes.
@@ -110,7 +110,7 @@ def _plain_decimals(text: bytes, starts: np.ndarray) -> tuple[np.ndarray, np.nda
     is_plain = (points < 2) & (points < length) & (length <= _LONGEST) & (starts < len(windows))
     is_plain &= characters[np.minimum(starts + length, len(text) - 1)] <= ord(" ")
 
-    # No matrix product here: its threads would be in the way of the other worker processes.
+    # No matrix product here: its threads would compete with the other worker processes.
     pairs = digits[0::2] * np.uint8(10) + digits[1::2]
     fours = pairs[0::2] * np.uint16(100) + pairs[1::2]
     summed = fours[0] * 1e10 + fours[1] * 1e6 + fours[2] * 1e2 + pairs[6]

@@ -57,8 +57,8 @@ def parse_skeleton(text: bytes) -> Recording:
         text: the whole file.
 
     Returns:
-        The recording in the file's order. Of a file cut short none is believed: its counts tell, and its last number is
-        the tracking state, which is not read.
+        The recording in the file's order. A file that was cut short raises, because its counts do not fit. Only a cut
+        within the last number could go unnoticed, and that is a tracking state, which is not read.
 
     Raises:
         BadMember: the file is not exactly of the form above, or a coordinate is not a number of at most
@@ -73,7 +73,7 @@ def parse_skeleton(text: bytes) -> Recording:
 
     x = fields.first[joint_lines]
     joints = fields.numbers((x[:, None] + np.arange(3)).ravel()).reshape(-1, 3)
-    is_good = np.abs(joints) <= FARTHEST  # not where there is no number
+    is_good = np.abs(joints) <= FARTHEST  # false for NaN
     if not is_good.all():
         line = int(joint_lines[np.argmin(is_good.all(axis=1))])
         raise BadMember(

@@ -4,9 +4,8 @@ A skeleton file `XXXX-V.txt` (video, view L, M or R) has one line per frame: 2 b
 metres, a missing body all zeros. The label file of the same name has one line per instance:
 `class,start,end,confidence`.
 
-The frame base of the labels is not documented anywhere. Unstated: we read them as 1-based and inclusive, as
-cseeyangchen/STAR_pp does: rows start-1 .. end-1. maoyunyao/MAMP keeps rows start .. end-1; `first_frame=0` gives
-those.
+Unstated: whether the labels count frames from 0 or from 1; no document says so. We read them as 1-based and inclusive,
+as cseeyangchen/STAR_pp does: rows start-1 .. end-1. maoyunyao/MAMP keeps rows start .. end-1, as `first_frame=0` does.
 """
 
 import re
@@ -31,7 +30,7 @@ BAD_INSTANCES = {("0043-L", 1, 21), ("0089-L", 23, 1), ("0089-M", 23, 1), ("0089
 """Instances whose skeletons are damaged: video, class from 1, line of the label file (listed by STAR_pp)."""
 
 MOST_INSTANCES = 999
-"""Instances of a video that a name has room for; PKU-MMD's fullest has under 30."""
+"""Most instances of a video: a sample's name has three digits for them. No video of PKU-MMD has 30."""
 
 _NAME = re.compile(r"(\d{4})-([LMR])\.txt", re.ASCII)
 
@@ -60,10 +59,10 @@ def is_ended(text: bytes) -> bool:
 def parse_skeleton(text: bytes) -> Float32[np.ndarray, "M T V C"]:
     """Read one skeleton file: both bodies over all frames, in the file's order; no choice of bodies is needed.
 
-    A last line that nothing ends is left out: its last number may have been cut.
+    A last line without a blank or line end after it is left out: its last number may have been cut.
 
     Raises:
-        BadMember: there is no frame, a line has not 150 numbers, or one is beyond `FARTHEST` metres.
+        BadMember: there is no frame, a line does not have 150 numbers, or a number is beyond `FARTHEST` metres.
     """
     fields = Fields(text)
     width = PERSONS * JOINTS * 3
@@ -74,7 +73,7 @@ def parse_skeleton(text: bytes) -> Float32[np.ndarray, "M T V C"]:
     if not len(fields):
         raise BadMember("the file is empty")
     values = fields.numbers(np.arange(len(fields.starts)))
-    is_good = np.abs(values) <= FARTHEST  # not where there is no number
+    is_good = np.abs(values) <= FARTHEST  # false for NaN
     if not is_good.all():
         wrong = int(np.argmin(is_good))
         raise BadMember(
@@ -114,17 +113,17 @@ def cut(
     *,
     first_frame: int = 1,
 ) -> tuple[Float32[np.ndarray, "persons frames V C"] | None, list[Note]]:
-    """The frames of one instance, or None where nothing usable is left, and what there is to report.
+    """The frames of one instance, or None if nothing usable is left, and notes for the report.
 
-    A start behind the end is swapped with it; what lies beyond the ends of the video is cut off; of an instance
-    longer than `LONGEST_INSTANCE` the middle is kept; a body that is never seen, and the instances of
-    `BAD_INSTANCES`, are left out. An instance outside the video is a sign of a video that was cut short.
+    A start after the end is swapped with it. Frames beyond the ends of the video are cut off. Only the middle of an
+    instance longer than `LONGEST_INSTANCE` is kept. A body that is never seen is left out, and so are the instances of
+    `BAD_INSTANCES`. An instance outside the video is a sign that the video was cut short.
 
     Args:
         video: name as `0002-L`.
         sequence: the whole video.
         instance: which part of it.
-        first_frame: number that the labels give the first row. 1: the end is inclusive; 0: it is exclusive.
+        first_frame: number of the first row in the labels. With 1 the end is inclusive, with 0 it is exclusive.
     """
     notes = []
 

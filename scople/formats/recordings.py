@@ -24,7 +24,7 @@ TASK_SIZE = 32
 """Recordings per task of `NtuSkeletons`: about 10 MB of text."""
 
 REACH = 10.0
-"""Metres that a coordinate plausibly has; a Kinect sees people up to 4.5 m away. Beyond it there is a note."""
+"""Largest plausible coordinate in metres; a Kinect sees people up to 4.5 m away. A larger one gets a note."""
 
 STRANGER = "stranger"
 """The kind of a `Note` about a file that is no recording and does not look like one, such as README.txt."""
@@ -46,7 +46,7 @@ class Plan:
     """What is to be read.
 
     Attributes:
-        members: number of files found, strangers left out; what `max_broken` is a fraction of.
+        members: number of files found, without strangers; `max_broken` is a fraction of it.
         recordings: number of recordings that `tasks` read.
         notes: on the members that cannot be read, on strangers, and on archives that are not used.
         counts: members left out on purpose, by reason.
@@ -82,7 +82,7 @@ class NtuSkeletons:
         return self.archives
 
     def plan(self, raw_folder: Path, *, classes: int, body_choice: str) -> Plan:
-        """Look through the archives; of members with the same name the first sound one by archive and path counts."""
+        """List the archives; of members with the same name, the first sound one by archive and path counts."""
         members, notes = _look_through(raw_folder, self.archives, _NTU_LIKE)
         counts = {"missing_list": 0, "outside_classes": 0}
         copies: dict[str, list[Member]] = defaultdict(list)
@@ -115,7 +115,7 @@ class PkuVideos:
         skeletons: zip or folder with the skeleton files, below the raw folder.
         labels: zip or folder with the label files.
         subjects: the data set's cross-subject list of training and test videos, a text file.
-        first_frame: number that the labels give a video's first frame, see `scople.formats.pku.cut`.
+        first_frame: number of a video's first frame in the labels, see `scople.formats.pku.cut`.
     """
 
     skeletons: str
@@ -132,7 +132,7 @@ class PkuVideos:
         """Pair the files of each video; a video needs both of them and a place in the cross-subject list."""
         subjects = raw_folder / self.subjects
         try:
-            if not subjects.is_file():  # a pipe would be waited for
+            if not subjects.is_file():  # reading a pipe would block
                 raise FileNotFoundError
             text = subjects.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -162,7 +162,7 @@ class PkuVideos:
 
 
 def _look_through(raw_folder: Path, names: Sequence[str], like: re.Pattern[str]) -> tuple[list[Member], list[Note]]:
-    """All members of some archives but the strangers, and notes on those and on archives that are not used."""
+    """The members of some archives without strangers, and notes on the strangers and on unused archives."""
     members: list[Member] = []
     notes: list[Note] = []
     for name in names:
@@ -178,7 +178,7 @@ def _look_through(raw_folder: Path, names: Sequence[str], like: re.Pattern[str])
 
 
 def _by_video(members: list[Member], notes: list[Note]) -> dict[str, list[Member]]:
-    """Members by the videos they belong to; `notes` takes those that belong to none."""
+    """Members by the video they belong to; each of the others gets a note in `notes`."""
     videos: dict[str, list[Member]] = defaultdict(list)
     for member in members:
         if pku.parse_name(member.name) is None:
@@ -195,7 +195,7 @@ def _broken(member: Member, reason: str, line: int = 0) -> Note:
 
 
 def _read_first(copies: Copies, parse: Callable[[bytes], T]) -> tuple[T | None, list[Note]]:
-    """What the first sound member gives, None if there is none; and notes on the other members."""
+    """What the first sound member gives, or None if no member is sound, and notes on the others."""
     notes: list[Note] = []
     for number, member in enumerate(copies):
         try:
@@ -247,7 +247,7 @@ def _read_video(task: tuple[Copies, Copies, bool], *, classes: int, first_frame:
 
     PKU-MMD's names tell neither subject nor repetition: the subject is 0, `setup` is the number of the video and
     `replication` the line of the instance in the label file. A line that repeats an earlier one gives no sample. A
-    video with instances outside of it is cut short, and counts as broken whatever the rest of it gives.
+    video with instances outside it was cut short, and counts as broken even if its other instances give samples.
     """
     skeletons, labels, is_training = task
     outcomes: list[Sample | Note] = []

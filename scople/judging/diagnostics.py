@@ -51,7 +51,7 @@ class Measured(NamedTuple):
 
 
 QUANTITIES = {
-    "zsl": Meaning("%", "chance", "the headline that the others are held against"),
+    "zsl": Meaning("%", "chance", "the headline, which the others are compared with"),
     "zsl_skeletons_shuffled": Meaning("%", "chance", "must be chance: test skeletons shuffled among the samples"),
     "zsl_texts_shuffled": Meaning("%", "chance", "must be chance: each unseen class given each unseen text in turn"),
     "oracle_query_leak": Meaning("%", "zsl", "A LEAK and no result: the text of the true label is the query"),
@@ -77,7 +77,7 @@ QUANTITIES = {
     "held_out_loss_trained_on_shuffled": Meaning(
         "nats",
         "ln of the columns, knowing nothing",
-        "must not be below, however long the training: seen classes of test subjects, shuffled as well, can not have "
+        "must not be below, however long the training: seen classes of test subjects, shuffled as well, cannot have "
         "been memorised; below, the query tells the label",
     ),
     "seen_candidates_trained_on_shuffled": Meaning(
@@ -98,7 +98,7 @@ QUANTITIES = {
         }.items()
     },
     "zsl_plain_label": Meaning(
-        "%", "zsl", "label text alone, mean of the joints, only the projection learned: what prompts have to beat"
+        "%", "zsl", "label text alone, mean of the joints, only the projection learned: prompts should be above it"
     ),
 }
 """Every quantity, in the order of the table."""

@@ -71,20 +71,20 @@ class PseudoUnseenScores:
         """
         if not isinstance(training, TrainingFeatures):
             raise ScopleError(
-                f"A gate was to be calibrated on {type(training).__name__}, but only TrainingFeatures may choose it: "
+                f"A gate cannot be calibrated on {type(training).__name__}, only on TrainingFeatures: "
                 "pass the training part."
             )
         labels = training.labels[rows]
         if strange := sorted(set(labels.tolist()) - set(split.seen)):
             raise ScopleError(
-                f"A gate was to be calibrated on class {strange[0] + 1}, which is not a seen class of {split.name}: "
+                f"A gate cannot be calibrated on class {strange[0] + 1}, which is not a seen class of {split.name}: "
                 "extract the split's features again."
             )
         is_unseen = np.isin(labels, split.pseudo_unseen)
         if is_unseen.all() or not is_unseen.any():
             kind = "remaining seen" if is_unseen.all() else "pseudo-unseen"
             raise ScopleError(
-                f"A gate was to be calibrated on 0 samples of {kind} classes of {split.name}, but needs at least 1: "
+                f"A gate cannot be calibrated on 0 samples of {kind} classes of {split.name}, it needs at least 1: "
                 "give the split other pseudo_unseen classes or more samples."
             )
         candidates = split.without_pseudo_unseen

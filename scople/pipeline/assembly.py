@@ -55,7 +55,7 @@ def build_model(method: Method, tower: TextTower, feature_width: int, seed: int)
 
 
 NOT_LEARNED = {"body_choice", "position_gradient", "gate", "max_broken"}
-"""Settings of the method that a trained model does not depend on, but through its features."""
+"""Settings of the method that a trained model depends on only through its features, or not at all."""
 
 
 def model_identity(
@@ -65,7 +65,7 @@ def model_identity(
 
     Args:
         params: the whole of params.yaml.
-        method: of the model.
+        method: settings of the model.
         seed: root seed of the repeat.
         problem: see `scople.pipeline.layout.identity`.
         backbone: digest of the weights that the features come from.
@@ -77,7 +77,7 @@ def model_identity(
 
 
 def fit_settings(params: Params, method: Method, seed: int) -> dict[str, Any]:
-    """What `scople.model.training.fit` is told beside the samples."""
+    """Arguments of `scople.model.training.fit` other than the samples."""
     return asdict(params.scale.train) | {
         "training_query": method.training_query,
         "text_weight": method.text_weight,

@@ -1,4 +1,4 @@
-"""Settings → backbones and what they extract: the one place where the backbone's settings become arguments."""
+"""Settings → backbones and their features: the one place where the backbone's settings become arguments."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from scople.pipeline.running import device
 
 
 def train_backbone(params: Params, corpus: Corpus, split: Split, seed: int, **running: Any) -> tuple[ShiftGCN, History]:
-    """One backbone on the seen classes of training subjects, from its root seed; `running` as `pretrain` takes it."""
+    """Train a backbone from its root seed on the seen classes of training subjects; `pretrain` gets `running`."""
     scale, labels = params.scale, corpus.index["label"].to_numpy()
     rows = partition(split, labels, corpus.index["is_training"].to_numpy()).training
     return pretrain(
@@ -39,7 +39,7 @@ def train_backbone(params: Params, corpus: Corpus, split: Split, seed: int, **ru
 def extract_parts(
     params: Params, corpus: Corpus, split: Split, backbone: ShiftGCN
 ) -> tuple[TrainingFeatures, TestFeatures]:
-    """Joint features of what the split opens for training, and of what it opens for the test."""
+    """Joint features of the samples that the split opens for training, and of those that it opens for the test."""
     labels = corpus.index["label"].to_numpy()
     rows = partition(split, labels, corpus.index["is_training"].to_numpy())
     origin = content_digest(backbone.state_dict())

@@ -17,9 +17,10 @@ FIGURE3 = ("prefix_length", "layer_depth", "joint_prompts")
 class Layout:
     """Places of one profile; nothing here touches the disk.
 
-    What a model makes lies in a room: "" for the root's pipeline, whose model is the `variant` of `params.yaml`,
-    "ablations" for those of `ablations/dvc.yaml`, in folders by variant; so the tables of the one never depend on
-    whether the other was run, and an experiment with another `variant` has its metrics in the same place.
+    The outputs of each pipeline lie in a room of their own. The root's pipeline has the room "" and runs the `variant`
+    of `params.yaml`. The pipeline of `ablations/dvc.yaml` has the room "ablations", with a folder for each variant. So
+    the tables of one never depend on whether the other was run, and an experiment with another `variant` has its
+    metrics in the same place.
     """
 
     profile: str
@@ -28,7 +29,7 @@ class Layout:
 
     @classmethod
     def of(cls, params: Params, variant: str = "") -> "Layout":
-        """The places of an ablation's variant; of the root's pipeline without one."""
+        """The places of a variant of the ablations; without a variant, those of the root's pipeline."""
         return cls(params.profile, "ablations" if variant else "", variant)
 
     def raw(self, folder: str) -> Path:
@@ -36,7 +37,7 @@ class Layout:
         return Path("data/raw") / self.profile / folder
 
     def is_synthetic(self, folder: str) -> bool:
-        """Does the demo stage write what lies in this raw folder?"""
+        """Whether the demo stage writes this raw folder."""
         return self.profile == "demo" and folder in ("ntu", "pku")
 
     def corpus(self, dataset: str) -> Path:
@@ -100,12 +101,12 @@ class Layout:
         return self._room / "scatter" / f"{split}.csv"
 
     def diagnostics(self, split: str) -> Path:
-        """What keeps the numbers of a split honest."""
+        """Checks on the numbers of a split, see `scople.judging.diagnostics`."""
         return self._room / "diagnostics" / f"{split}.csv"
 
     @property
     def preflight(self) -> Path:
-        """What was found before the first work."""
+        """What the preflight stage writes when everything is in place."""
         return self._work / "preflight.json"
 
     @property
@@ -115,7 +116,7 @@ class Layout:
 
     @property
     def machine(self) -> Path:
-        """What computed the results, in git."""
+        """The machine that computed the results, in git."""
         return self._results / "machine.json"
 
     @property
@@ -143,13 +144,13 @@ def load_problem(params: Params, split: str) -> tuple[Split, list[ClassEntry]]:
 
 
 def load_featured_problem(params: Params, split: str) -> tuple[Split, list[ClassEntry]]:
-    """The same, with the class list that lies beside the split's features."""
-    params.dataset_of(split)  # says so if params.yaml does not know the split
+    """As `load_problem`, but with the class list that lies beside the split's features."""
+    params.dataset_of(split)  # raises if params.yaml does not know the split
     classes = load_classes(Layout(params.profile).classes(split))
     return load_split(DATASETS / "splits" / f"{split}.yaml", len(classes), params.seed), classes
 
 
 def identity(split: Split, classes: Sequence[ClassEntry]) -> dict[str, str]:
-    """What tells the artefacts of one split from those of another: its name, and a digest of lists and class names."""
+    """What marks the artefacts of a split: its name, and a digest of its seen and unseen lists and its class names."""
     lists = [split.seen, split.unseen, [entry.name for entry in classes]]
     return {"split": split.name, "classes": fingerprint(lists, {})}

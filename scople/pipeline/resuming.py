@@ -1,4 +1,4 @@
-"""Where the stages that train keep their checkpoints, and when these are no longer good for anything."""
+"""Where the stages that train keep their checkpoints, and when these are removed."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,9 +22,10 @@ CODE, PACKAGES = Path(__file__).parents[2], ("scople", "stages")
 def resumable(params: Params, *words: str, inputs: list[Path]) -> Iterator[Callable[[str], Checkpoint]]:
     """Checkpoints for the trainings within the block, in `.resume/<words>/<fingerprint>/`.
 
-    The fingerprint covers all settings (of the machine the arithmetic alone), the release of torch, every module of
-    `scople` and `stages`, the data sets' descriptions and the contents of `inputs`. Checkpoints of the same
-    words with another fingerprint are removed; when the block ends well, so are its own.
+    The fingerprint covers all settings (of `machine`, only the arithmetic), the release of torch, every module of
+    `scople` and `stages`, the data sets' descriptions and the contents of `inputs`. Checkpoints of the same words with
+    another fingerprint are removed at the start. Those of this fingerprint are removed when the block ends without an
+    error.
 
     Args:
         params: the whole of params.yaml.
@@ -35,7 +36,7 @@ def resumable(params: Params, *words: str, inputs: list[Path]) -> Iterator[Calla
         Name of a training within the block → its checkpoint.
 
     Raises:
-        ScopleError: a file stands where a folder of checkpoints has to be.
+        ScopleError: there is a file in place of a folder of checkpoints.
     """
     settings = asdict(params) | {"machine": params.machine.arithmetic}
     code = {str(path.relative_to(CODE)): path for name in PACKAGES for path in (CODE / name).rglob("*.py")}
@@ -45,7 +46,7 @@ def resumable(params: Params, *words: str, inputs: list[Path]) -> Iterator[Calla
     folder = home / name
     for place in (*reversed(folder.parents), folder):
         if place.is_file():
-            raise ScopleError(f"{place} is a file, but has to be a folder of checkpoints: remove it.")
+            raise ScopleError(f"{place} is a file, but must be a folder of checkpoints: remove it.")
     if is_first_process() and home.is_dir():
         for other in home.iterdir():
             if other != folder:

@@ -1,4 +1,4 @@
-"""What every stage does around its own work: check the call, fix the threads, say the outcome in one line."""
+"""What every stage does around its own work: check the call, set the threads, print the outcome in one line."""
 
 import errno
 import inspect
@@ -28,7 +28,7 @@ def run(main: Callable[..., str], *, shares: bool = False) -> None:
 
     Args:
         main: the stage.
-        shares: whether the stage may be one of several processes that share its work.
+        shares: whether several processes may share the work of this stage.
     """
     stage = Path(sys.argv[0]).stem
     names = list(inspect.signature(main).parameters.values())[1:]
@@ -44,7 +44,7 @@ def run(main: Callable[..., str], *, shares: bool = False) -> None:
     with told(stage):
         params = load_params()
         if params.machine.processes > 1 and shares and not under_torchrun():
-            os.environ.setdefault("OMP_NUM_THREADS", str(params.machine.threads))  # torchrun wants it said
+            os.environ.setdefault("OMP_NUM_THREADS", str(params.machine.threads))  # torchrun warns without it
             sys.exit(_call_torchrun(params.machine.processes, f"stages.{stage}", *words))
         if under_torchrun() and not shares:
             raise ScopleError("this stage works in one process: call it without torchrun.")
@@ -61,10 +61,10 @@ def run(main: Callable[..., str], *, shares: bool = False) -> None:
 
 @contextmanager
 def told(stage: str) -> Iterator[None]:
-    """Exit with one sentence and no traceback where something outside of this code is wrong.
+    """Exit with one sentence and no traceback if something outside this code is wrong.
 
-    That is a `ScopleError`, an interrupt, and what the operating system refuses: a place that cannot be read or
-    written, a full disk, a closed pipe. Whatever else is raised is a fault of this code and keeps its traceback.
+    That is a `ScopleError`, an interrupt, or an error of the operating system: a file that cannot be read or written, a
+    full disk, a closed pipe. Any other exception is a fault of this code and keeps its traceback.
     """
     try:
         yield
@@ -76,7 +76,7 @@ def told(stage: str) -> Iterator[None]:
     except OSError as error:
         if error.filename is None and error.errno not in _OUTSIDE:
             raise
-        if error.filename is None:  # mostly standard output; its rest must not fail again at the very end
+        if error.filename is None:  # usually standard output, which must not fail again when it is flushed at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
         place = printable(str(error.filename or "its output"), 80)
         sys.exit(_fail(f"{stage}: {place} cannot be used ({error.strerror}): correct that and run it again.", 1))
@@ -105,11 +105,11 @@ def device(params: Params) -> torch.device:
 
 
 _OUTSIDE = {errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EIO}
-"""What the operating system refuses without naming a place."""
+"""Errors of the operating system that may name no file."""
 
 
 def _call_torchrun(processes: int, *command: str) -> int:
-    """Run a stage in several processes; of all that fails in them the first is said, once.
+    """Run a stage in several processes; of their failures, only the first is reported.
 
     Returns:
         The exit code.
@@ -130,22 +130,22 @@ def _call_torchrun(processes: int, *command: str) -> int:
             _fail(f"process {failure.global_rank} was ended by signal {-failure.exitcode}: use fewer processes.", 1)
         return abs(failure.exitcode)
     except SignalException as error:
-        return 128 + error.sigval  # the first process has said what is left
+        return 128 + error.sigval  # the first process has printed its sentence
     return 0
 
 
 _SAID = "sentence of a stage"
-"""Marks what `_fail` hands to torchrun; of a fault of this code the traceback has been printed already."""
+"""Marks a sentence that `_fail` hands to torchrun; any other failure has printed its traceback already."""
 
 
 def _interrupt(number: int, _: object) -> None:
-    # A polite end is an exception, so that half-written outputs are cleaned away.
+    # Raised as an exception, so that half-written outputs are removed.
     raise KeyboardInterrupt(128 + number)
 
 
 def _fail(sentence: str, code: int) -> int:
     if under_torchrun() and code == 1 and (place := os.environ.get("TORCHELASTIC_ERROR_FILE")):
-        # All processes fail alike: torchrun is told, and whoever called it says the first sentence.
+        # All processes fail alike: each hands its sentence to torchrun, and the caller prints the first.
         Path(place).write_text(json.dumps({"message": sentence, "timestamp": int(time.time()), _SAID: True}))
     elif is_first_process() or code == 1:
         print(f"error: {sentence}", file=sys.stderr, flush=True)

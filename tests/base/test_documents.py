@@ -42,9 +42,9 @@ BOMB = "\n".join(f"k{i}: &k{i} [{', '.join([f'*k{i - 1}' if i else 'x'] * 9)}]" 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("a: 1\nb: 2\na: 3", "line 3: the key 'a' stands there again"),
+        ("a: 1\nb: 2\na: 3", "line 3: the key 'a' is repeated"),
         (BOMB, "more than 50,000 values"),
-        ("[" * 500, "more than 20 levels"),
+        ("[" * 500, "more than 20 nested levels"),
         ("a: 1\nb: " + "9" * 5000, "line 2: a number has more than 18 digits"),
         ("a: !!int foo", "the tag .*int' is not read"),
         ("!!float x", "the tag .*float' is not read"),

@@ -90,7 +90,7 @@ def test_ids_are_decimal_and_a_source_may_be_a_date(tmp_path):
     path.write_text("unseen: [02, 010]\nunseen_source: 2024-02-30\n")
     assert load_split(path, 11, 1).unseen == (1, 9)
     path.write_text("unseen: [2]\nunseen: [3]\n")
-    with pytest.raises(ScopleError, match="line 2: the key 'unseen' stands there again"):
+    with pytest.raises(ScopleError, match="line 2: the key 'unseen' is repeated"):
         load_split(path, 11, 1)
 
 

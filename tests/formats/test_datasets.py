@@ -91,7 +91,7 @@ def test_a_description_says_what_there_is_and_what_is_missing(tmp_path, ntu):
         ({"format": "[unclosed"}, "cannot be read as YAML"),
         ({"skeletons": "x"}, "unknown key 'skeletons'"),
         ({"train_subjects": "[0x1]"}, "must be a list of int"),
-        ({"train_subjects": "[1]\ntrain_subjects: [2]"}, "the key 'train_subjects' stands there again"),
+        ({"train_subjects": "[1]\ntrain_subjects: [2]"}, "the key 'train_subjects' is repeated"),
         ({"expected": "{recordings: 7, gigabytes: .inf}"}, "'expected' .* must be numbers"),
         ({"expected": "7"}, "'expected' .* is 7 and must be numbers"),
         ({"expected": "{missing: 7}"}, "'expected' .* must be numbers"),
