@@ -147,7 +147,7 @@ def test_targets_are_rows_among_the_calibrations_own_candidates():
 
 
 def test_a_gate_is_never_chosen_on_the_test_part():
-    with pytest.raises(ScopleError, match="calibrated on TestFeatures, but only TrainingFeatures"):
+    with pytest.raises(ScopleError, match="calibrated on TestFeatures, only on TrainingFeatures"):
         # past the check of annotations, which only tests have
         PseudoUnseenScores.of.__func__.__wrapped__(
             PseudoUnseenScores,
