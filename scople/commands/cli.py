@@ -6,6 +6,7 @@ pipeline are not commands: DVC calls them as `python -m stages.<name>`.
 Exit codes: 0 when all is well, 1 with one sentence when something is to be done, 2 on a wrong call.
 """
 
+import shlex
 import sys
 from importlib.metadata import version
 from typing import Annotated, Literal
@@ -99,6 +100,9 @@ def spread(
         typer.Option("--workers", "-j", min=0, help="Stages at a time; 0: one a GPU, else what the cores allow."),
     ] = 0,
     force: Annotated[bool, typer.Option("--force", help="Run every stage again, nothing from a cache.")] = False,
+    through: Annotated[
+        str, typer.Option(help="Program that starts each worker, with its options, such as 'srun --gpus 1'.")
+    ] = "",
 ) -> None:
     """Run the pipeline, several stages beside each other.
 
@@ -108,8 +112,12 @@ def spread(
     from scople.commands.spread import main
     from scople.pipeline.running import told
 
+    try:
+        starter = shlex.split(through)
+    except ValueError as error:
+        raise typer.BadParameter(f"{through!r} is no command line ({error}).", param_hint="--through") from error
     with told("spread"):
-        print(f"spread: {main(targets or ['dvc.yaml'], workers, force)}")
+        print(f"spread: {main(targets or ['dvc.yaml'], workers, force, starter)}")
 
 
 @app.command(epilog="Example: scople results --check")

@@ -1,4 +1,4 @@
-"""`docs/results.md` from `results/`: made, or held against what would be made now."""
+"""`docs/results.md` from `results/`: write it, or check that it is what would be written now."""
 
 import json
 from pathlib import Path

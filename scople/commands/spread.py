@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from scople.base.errors import ScopleError
@@ -31,13 +31,15 @@ PATIENCE = 30
 """Seconds that interrupted workers have to clean up."""
 
 
-def main(targets: Sequence[str], workers: int = 0, force: bool = False) -> str:
+def main(targets: Sequence[str], workers: int = 0, force: bool = False, through: Sequence[str] = ()) -> str:
     """Run what the targets need and say what was done.
 
     Args:
         targets: stages or `dvc.yaml` files, as `dvc repro` takes them.
-        workers: chains at a time; 0 = one for each GPU, or as many as the cores give threads to.
+        workers: chains at a time; 0 = one for each GPU, or as many as the cores give threads to, or all that are ready
+            where another program shares them out.
         force: run every stage again, nothing from a cache.
+        through: the program that starts each worker, with its options (`srun`, say): it chooses machine and GPU.
 
     Raises:
         ScopleError: a target is unknown, or a stage failed.
@@ -45,13 +47,14 @@ def main(targets: Sequence[str], workers: int = 0, force: bool = False) -> str:
     started = time.monotonic()
     params = load_params()
     needs = collect(targets)
-    gpus = count_gpus(params)
-    workers = workers or gpus or max(1, (os.cpu_count() or 1) // params.machine.threads)
-    words = ["--force", "--no-run-cache"] if force else []
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    gpus = 0 if through else count_gpus(params)
     chains = to_chains(needs)
+    workers = workers or (len(chains) if through else gpus or cores(params))
+    forced = ["--force", "--no-run-cache"] if force else []
+    command = [*through, "dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *forced]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"spread: {len(needs)} stages in {len(chains)} chains, {min(workers, len(chains))} at a time", flush=True)
-    Spread(needs, chains, workers, gpus, words).run()
+    Spread(needs, chains, command, workers, gpus).run()
     subprocess.run(["dvc", "repro", "--quiet", *targets], check=True)  # gathers; nothing is left to run
     return f"{len(needs)} stages are up to date ({time.monotonic() - started:.0f} s)"
 
@@ -99,6 +102,11 @@ def to_chains(needs: Needs) -> list[list[str]]:
     return chains
 
 
+def cores(params: Params) -> int:
+    """How many stages the cores have threads for."""
+    return max(1, (os.cpu_count() or 1) // params.machine.threads)
+
+
 def count_gpus(params: Params) -> int:
     """GPUs that the stages may use; 0 where they compute on the CPU."""
     if params.machine.device == "cpu":
@@ -114,14 +122,13 @@ class Spread:
     Args:
         needs: see `Needs`.
         chains: all stages of `needs`, in chains.
+        command: runs the stages that are named after it.
         workers: chains at a time.
         gpus: GPUs to share out, one to each worker in turn; 0 for none.
-        words: more words for `dvc repro`.
     """
 
-    def __init__(self, needs: Needs, chains: list[list[str]], workers: int, gpus: int, words: Iterable[str]) -> None:
-        self.needs, self.waiting, self.workers, self.gpus = needs, deque(chains), workers, gpus
-        self.command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *words]
+    def __init__(self, needs: Needs, chains: list[list[str]], command: list[str], workers: int, gpus: int) -> None:
+        self.needs, self.waiting, self.command, self.workers, self.gpus = needs, deque(chains), command, workers, gpus
         self.done: set[str] = set()
         self.failed: list[str] = []
         self.running: dict[int, Worker] = {}

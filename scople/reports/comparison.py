@@ -58,7 +58,7 @@ def readable(table: pd.DataFrame, first: str, second: str, *, comparable: bool) 
         table: what `compare` gave.
         first: name of the first run.
         second: name of the second run.
-        comparable: whether the runs may be held against the paper; otherwise the difference to it is left out.
+        comparable: whether the runs may be compared with the paper; otherwise the difference to it is left out.
     """
     names = {"first": f"A: {first}", "second": f"B: {second}", "difference": "B - A", "to_paper": "B - paper"}
     shown = table if comparable else table.drop(columns="to_paper")

@@ -244,7 +244,7 @@ def _scatter(scatter: pd.DataFrame) -> list[str]:
     ]
     share = 100 * (pooled.loc["training", "zsl_std"] / pooled.loc["everything", "zsl_std"]) ** 2
     return [
-        _table(rows, ["a repeat begins with", "repeats", "deviation of ZSL", "deviation on seen samples"]),
+        _table(rows, ["repeats start at", "repeats", "deviation of ZSL", "deviation on seen samples"]),
         "Deviations in points, the root mean square over the splits. The variance of ZSL over repeats of the training "
         f"alone is {share:.0f} % of that over repeats of everything.",
     ]

@@ -49,7 +49,9 @@ def test_version():
     assert CliRunner().invoke(app, ["--version"]).output.startswith("scople 0.")
 
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["verify"], ["verify", "nonsense"], ["compare", "scople"]])
+@pytest.mark.parametrize(
+    "words", [[], ["nonsense"], ["verify"], ["verify", "nonsense"], ["compare", "scople"], ["spread", "--through", "'"]]
+)
 def test_a_wrong_call_exits_with_2(words):
     assert CliRunner().invoke(app, words).exit_code == 2
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scople.base.errors import ScopleError
-from scople.commands.spread import Spread, collect, to_chains
+from scople.commands.spread import Spread, collect, main, to_chains
 
 NEEDS = {
     "raw": set(),
@@ -62,7 +62,7 @@ def log():
 
 
 def spread(workers=2, gpus=0):
-    Spread(NEEDS, to_chains(NEEDS), workers, gpus, []).run()
+    Spread(NEEDS, to_chains(NEEDS), ["dvc", "--wait-for-lock", "repro"], workers, gpus).run()
 
 
 def test_a_chain_goes_on_while_nothing_else_waits_for_its_last_stage():
@@ -114,6 +114,16 @@ def test_a_killed_worker_is_replaced_once(dvc, capsys):
     begun = [stage for what, stage, _ in log() if what == "begin"]
     assert begun.count("pretrain@a") == 2  # DVC itself would skip it
     assert "pretrain@a was killed, it is begun once more" in capsys.readouterr().out
+
+
+def test_another_program_may_start_the_workers(dvc, monkeypatch):
+    monkeypatch.setattr("scople.commands.spread.collect", lambda targets: NEEDS)
+    monkeypatch.setattr("scople.commands.spread.load_params", lambda: None)
+    program = dvc / "bin" / "srun"
+    program.write_text('#!/bin/sh\necho "$1" >> starts\nshift\nexec "$@"\n')
+    program.chmod(0o755)
+    assert main(["dvc.yaml"], through=["srun", "--gpus=1"]).startswith("9 stages are up to date")
+    assert Path("starts").read_text() == "--gpus=1\n" * len(to_chains(NEEDS))
 
 
 PIPELINE = """
