@@ -12,9 +12,7 @@ from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.pipeline.layout import DATASETS, Layout
 from scople.reports.comparison import HEADINGS, compare, readable, verdict
-
-OURS = "SCoPLe (ours)"
-"""The method's row in the paper's tables."""
+from scople.reports.tables import OURS
 
 Metrics = dict[str, dict[str, dict[str, float]]]
 """Variant → split → metrics in per cent."""
