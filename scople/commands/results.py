@@ -1,4 +1,4 @@
-"""`docs/results.md` from `results/`: write it, or check that it is what would be written now."""
+"""Write `docs/results.md` from `results/`, or check that it is up to date."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ PAGE = Path("docs/results.md")
 
 
 def main(params: Params, check: str = "") -> str:
-    """Write the page, or only look whether it is as it would be written.
+    """Write the page, or only check that it is up to date.
 
     Raises:
         ScopleError: a table is missing, or the page is not what the tables say.

@@ -50,7 +50,7 @@ def lock(params: Params) -> str:
     """
     words = ("dvc", "repro", "--all-pipelines", "--allow-missing", "--dry")
     done = _called(*words)
-    # Without the data a stage that would run can not even be looked at: DVC then fails on it.
+    # Without the data DVC cannot look at a stage that would run, and fails on it.
     if stale := re.findall(r"(?:Running stage|failed to reproduce) '(.+?)'", done.stdout + done.stderr):
         raise ScopleError(
             f"the locks are older than the code or the settings, stage {stale[0]} would run: call `make repro` and "

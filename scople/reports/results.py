@@ -1,7 +1,7 @@
-"""The tables under `results/` as a page that a person reads: `docs/results.md`. No figure on it is typed by hand.
+"""The tables under `results/` as one readable page, `docs/results.md`. No figure on it is typed by hand.
 
-What is said in words is decided by standard errors: a difference is called established where it is more than two of
-them, and nothing else is ranked.
+Standard errors decide what the sentences say: a difference of more than two of them is called established, and nothing
+else is ranked.
 """
 
 from collections.abc import Mapping
@@ -50,10 +50,10 @@ def results_page(
         f"<!-- Made by `scople results` from {folder}/. Do not edit: call it again. -->",
         "# Results",
         *(f"**{text[:1].upper()}{text[1:]}.**" for text in note),
-        "Per cent, unless said otherwise. ± is one standard error over the splits; a difference counts as established "
-        "where it is more than two of them. Computed with "
+        "Numbers are per cent unless a table says otherwise. ± is one standard error over the splits. A difference is "
+        "called established if it is more than two standard errors. Computed on: "
         + ", ".join(f"{name} {value}" for name, value in machine.items())
-        + f". The tables themselves: [`{folder}/tables/`](../{folder}/tables).",
+        + f". The numbers come from the tables in [`{folder}/tables/`](../{folder}/tables).",
         "## Every split",
         *_splits(controls, samples, main),
         "## Means",
@@ -104,14 +104,14 @@ def _splits(
         for split, row in controls.iterrows()
     ]
     titles = ["split", "test samples, seen + unseen", "chance", "ZSL", "S / U / H", "ZSL, skeletons shuffled"]
-    titles += ["seen samples, SCoPLe", "seen samples, backbone", "last loss"]
+    titles += ["seen samples, SCoPLe", "seen samples, backbone", "last training loss"]
     over = mean_over_splits((controls["zsl"] - controls["chance"]).tolist())
     beside = paired_difference(controls["backbone"].to_dict(), controls["seen_candidates"].to_dict())
     return [
         _table(rows, titles),
-        "*Seen samples* are test samples of seen classes among the seen candidates, without a gate, beside the "
-        "backbone's own classifier. *Skeletons shuffled* gives each test sample another one's skeleton; that must "
-        "be at chance.",
+        "*Seen samples*: accuracy on the test samples of seen classes, without a gate and with only the seen classes "
+        "as candidates; once by SCoPLe, once by the backbone's own classifier. *Skeletons shuffled*: ZSL when each "
+        "test sample gets the skeleton of another one; it must be at chance. *Last training loss*: SCoPLe's.",
         f"Over {over.splits} splits, ZSL less chance is {_signed(over)} points: {_verdict(over)}. On seen samples, "
         f"SCoPLe less the backbone's own classifier is {_signed(beside)} points: {_verdict(beside)}.",
     ]
@@ -159,21 +159,20 @@ def _gates(controls: pd.DataFrame) -> list[str]:
     }
     said = {kind: f"{_signed(found, 2)} nats, {_verdict(found)}" for kind, found in risen.items()}
     return [
-        _table(
-            rows, ["gate", "H", "H of the best threshold (needs the test labels: no result)", "share of it reached"]
-        ),
+        _table(rows, ["gate", "H", "H of the best threshold (uses test labels, not a result)", "share of it reached"]),
         f"H under stacking less H under the entropy gate: {_signed(difference)} points over {difference.splits} "
         f"splits: {_verdict(difference)}.",
-        "A threshold is chosen on samples of training subjects, whom the backbone has seen in its own training. Test "
-        "subjects it has not seen: the median entropy over the splits goes from "
+        "The threshold is chosen on samples of training subjects. The backbone was trained on these subjects, but not "
+        "on the test subjects. From training to test subjects, the median entropy goes from "
         f"{medians['calibration', 'seen']:.2f} to {medians['test', 'seen']:.2f} nats for seen classes (paired: "
         f"{said['seen']}) and from {medians['calibration', 'unseen']:.2f} to {medians['test', 'unseen']:.2f} nats for "
         f"unseen ones (paired: {said['unseen']}). "
         + (
-            "So the chosen threshold is too low for test subjects: it calls more of their seen samples unseen than of "
-            "the samples that it was chosen on."
+            "So the chosen threshold is too low for test subjects: it calls more of their seen samples unseen than it "
+            "did in the calibration."
             if risen["seen"].is_established and risen["seen"].value > 0
-            else "This does not explain why the best threshold is missed."
+            else "No rise for seen classes is established, so the change of subjects does not explain why the chosen "
+            "threshold is worse than the best one."
         ),
     ]
 
@@ -202,7 +201,7 @@ def _variants(tables: Mapping[str, pd.DataFrame], names: Mapping[str, Mapping[st
         rows.append(["; ".join(row["names"]), f"`{variant}`", *cells])
     return [
         _table(rows, ["row", "variant", *columns, "ZSL less the full model's", "H less the full model's"]),
-        "ZSL, and H in brackets where Table 4 has the row. Differences to `scople` are paired over "
+        "ZSL, with H in brackets if the row is in Table 4. Differences to `scople`, the full model, are paired over "
         f"{int(measured['scople']['splits'])} splits.",
         *(f"{heading}: {_established(values, '`scople`')}" for heading, values in found.items() if values),
         _by_chance(sum(map(len, found.values()))),
@@ -219,14 +218,14 @@ def _figure3(means: pd.DataFrame) -> list[str]:
                 row["setting"],
                 row["value"],
                 _plain(Mean(row["zsl"], row["zsl_se"], int(row["splits"]))),
-                "as in all other runs" if is_usual else _signed(difference),
+                "the same on every split" if is_usual else _signed(difference),
             ]
         )
         if not is_usual:
             found[f"`{row['setting']}` {row['value']}"] = difference
     return [
-        _table(rows, ["setting", "value", "ZSL", "less that of the value of all other runs"]),
-        f"Over {int(means['splits'].iloc[0])} splits. {_established(found, 'the value of all other runs')}",
+        _table(rows, ["setting", "value", "ZSL", "less the ZSL at the value in `params.yaml`"]),
+        f"Over {int(means['splits'].iloc[0])} splits. {_established(found, 'the values in `params.yaml`')}",
         _by_chance(len(found)),
     ]
 
@@ -245,8 +244,8 @@ def _scatter(scatter: pd.DataFrame) -> list[str]:
     share = 100 * (pooled.loc["training", "zsl_std"] / pooled.loc["everything", "zsl_std"]) ** 2
     return [
         _table(rows, ["repeats start at", "repeats", "deviation of ZSL", "deviation on seen samples"]),
-        "Deviations in points, the root mean square over the splits. The variance of ZSL over repeats of the training "
-        f"alone is {share:.0f} % of that over repeats of everything.",
+        "Standard deviations over the repeats, in points, as the root mean square over the splits. Repeating only "
+        f"SCoPLe's training gives {share:.0f} % of the variance in ZSL that repeating everything gives.",
     ]
 
 
@@ -268,7 +267,10 @@ def _diagnostics(table: pd.DataFrame) -> list[str]:
 
 
 def _established(found: Mapping[str, Mean], reference: str) -> str:
-    """Which differences are established, in words; the others are named together, in no order of size."""
+    """Which differences are established, in words; the others are named together, in no order of size.
+
+    If none is established, none is named.
+    """
     sure = [
         f"{name} is {abs(value.value):.1f} ± {value.error:.1f} points "
         f"{'above' if value.value > 0 else 'below'} {reference}"
@@ -276,7 +278,9 @@ def _established(found: Mapping[str, Mean], reference: str) -> str:
         if value.is_established
     ]
     open_ones = [name for name, value in found.items() if not value.is_established]
-    said = f"{'; '.join(sure)}. " if sure else ""
+    if not sure:
+        return f"No difference to {reference} is established."
+    said = f"{'; '.join(sure)}. "
     if open_ones:
         said += f"No difference to {reference} is established for {', '.join(open_ones)}."
     return said.strip()
@@ -284,8 +288,8 @@ def _established(found: Mapping[str, Mean], reference: str) -> str:
 
 def _by_chance(comparisons: int) -> str:
     return (
-        f"These are {comparisons} comparisons: even if nothing made a difference, one in twenty would be more than two "
-        "standard errors, and with few splits more than that."
+        f"These are {comparisons} comparisons. Even if none of the changes had an effect, about one in twenty would be "
+        "more than two standard errors; with few splits, more than that."
     )
 
 
