@@ -9,7 +9,7 @@ import yaml
 from scople.base.errors import ScopleError
 from scople.base.files import whole
 from scople.base.params import Params
-from scople.pipeline.layout import DATASETS, Layout
+from scople.pipeline.layout import DATASETS, FIGURE3, Layout
 from scople.reports.results import results_page
 
 PAGE = Path("docs/results.md")
@@ -51,6 +51,7 @@ def build(params: Params) -> str:
         tables | {"metrics": pd.DataFrame(metrics)},
         {name: _table(ablations, name) for name in further} if ablations.tables.exists() else {},
         {name: table["rows"] for name, table in layouts["ablations"].items()},
+        {name: getattr(params.method, name) for name in FIGURE3},
     )
 
 

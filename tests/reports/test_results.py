@@ -10,6 +10,7 @@ from scople.reports import results
 from scople.reports.tables import figure3_means, paper_table, scatter_table, summary, zsl_bars
 
 SPLITS = ["ntu60_55_5", "ntu60_48_12", "ntu120_110_10", "ntu120_96_24"]
+USUAL = {"prefix_length": 2, "layer_depth": 3}
 NOTE = "measured on made-up numbers"
 
 
@@ -56,7 +57,7 @@ def tables(root):
             for split in SPLITS
         ]
     )
-    ablations["figure3_means"] = figure3_means(points, {"prefix_length": 2, "layer_depth": 3})
+    ablations["figure3_means"] = figure3_means(points, USUAL)
     repeats = [
         {"split": split, "repeat": kind, "seed": seed, "zsl": generator.normal(40, wide), "seen_candidates": 60 + seed}
         for split in SPLITS
@@ -113,7 +114,7 @@ def _as_read(table):
 @pytest.fixture
 def page(tables):
     samples = {split: {"seen": 550, "unseen": 50} for split in SPLITS}
-    return results.results_page("results/demo", {"device": "portable"}, samples, *tables)
+    return results.results_page("results/demo", {"device": "portable"}, samples, *tables, USUAL)
 
 
 def test_the_page_says_that_it_is_made_and_of_what(page):
@@ -147,6 +148,14 @@ def test_rows_of_both_tables_that_are_one_model_are_one(page):
     assert "| CLIP; SCoPLe w/o all prompts " in page
 
 
+def test_the_value_of_all_other_runs_is_told_by_its_value_and_not_by_its_score(tables):
+    means = tables[2]["figure3_means"]
+    same = means.assign(zsl_difference=0.0, zsl_difference_se=0.0)
+    table = results._figure3(same, USUAL)[0].splitlines()
+    marked = [[cell.strip() for cell in line.split("|")[1:3]] for line in table if "this is it" in line]
+    assert marked == [[setting, str(value)] for setting, value in USUAL.items()]
+
+
 @pytest.mark.parametrize(("error", "ranks"), [(1.0, True), (1.6, False), (float("nan"), False)])
 def test_nothing_is_ranked_within_two_standard_errors(error, ranks):
     said = results._established({"a row": Mean(-3.0, error, 4)}, "the rest")
@@ -163,4 +172,4 @@ def test_a_diagnostic_stands_beside_what_it_is_held_against(page):
 def test_without_the_ablations_the_page_says_how_to_get_them(tables):
     samples = {split: {"seen": 550, "unseen": 50} for split in SPLITS}
     means, main, _, names = tables
-    assert "`make ablations` adds" in results.results_page("results/demo", {}, samples, means, main, {}, names)
+    assert "`make ablations` adds" in results.results_page("results/demo", {}, samples, means, main, {}, names, USUAL)
