@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Protocol, get_args, get_origin, get_type_hints, runtime_checkable
 
 from scople.base.documents import listed, quoted
 from scople.base.errors import ScopleError
@@ -23,6 +23,7 @@ from scople.baselines.smie import Smie, SmieSettings
 from scople.baselines.star import Star, StarSettings
 
 
+@runtime_checkable
 class Settings(Protocol):
     """Frozen dataclass of one method's settings."""
 
