@@ -189,6 +189,7 @@ def test_only_the_own_query_gives_labels_away(name, gives_away):
     features, targets = noise(3, samples=211, classes=31)
     shuffled = numpy_generator(1, "shuffle").permutation(features)
     changes = {"epochs": 20, "batch_size": 53, "learning_rate": 3e-3, "dropout": 0.0, "candidates": 7}
+    changes |= {"attention_width": 34, "hidden_width": 41}
     method = Purls(settings_of(name, changes), Sizes(D, E, 31, LENGTHS))
     fit(method, method.settings.recipe(), shuffled, targets, texts(31), seed=1, device=torch.device("cpu"))
     # What is learned by heart does not count: other skeletons.
