@@ -35,6 +35,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from scople.base.errors import ScopleError
 from scople.baselines.inputs import STAR_PARTS, Parts
 from scople.baselines.method import ClassTexts, Method, Progress, Samples, Update
 from scople.baselines.recipe import Recipe, stepped
@@ -138,12 +139,18 @@ class Star(Method):
         settings: of the method.
         sizes: of features and texts.
         parts: joints of each part of the body.
+
+    Raises:
+        ScopleError: no query or no head.
     """
 
     fields = ("name", *STAR_FIELDS)
 
     def __init__(self, settings: StarSettings, sizes: Sizes, parts: Parts = STAR_PARTS) -> None:
         super().__init__()
+        for setting in ("queries", "heads"):
+            if getattr(settings, setting) < 1:
+                raise ScopleError(f"{setting} of star is 0, but must be at least 1: make it larger.")
         self.settings, self.parts, self.intervals = settings, parts, settings.intervals
         width = sizes.text_width
 
