@@ -6,7 +6,8 @@
 (cross-subject). Each file goes through `from_ntu25` of a map and then through its `targets`. Errors are distances in
 centimetres over all frames and bodies; "estimated cm" is the mean over the joints that the map calls estimated.
 "recognised" counts the files whose action the published weights still name, "own class %" is the mean probability that
-they give it. The last rows are all 25 joints with z = 0 (2-D), and with left and right swapped, which shows what a
+they give it. "warned" counts the files that `scople.recordings.plausibility` doubts, "mirrored, warned" those whose
+mirror image it doubts. The last rows are all 25 joints with z = 0 (2-D), and with left and right swapped, which shows what a
 wrong map costs.
 
 What this cannot see: another tracker puts the same joint elsewhere, and trembles in its own way. It measures only what
@@ -25,13 +26,15 @@ from scople.backbone.shift_gcn import ShiftGCN
 from scople.data.joints import JOINT_NAMES
 from scople.data.skeletons import normalise
 from scople.formats.ntu import parse_name
-from scople.recordings.clips import Reading, find_files, read_clips
+from scople.recordings.clips import Clip, Reading, find_files, read_clips
 from scople.recordings.joint_maps import FOLDER, JointMap, load_map, weighted
 from scople.recordings.motion import is_present
+from scople.recordings.plausibility import doubts
 
 FRAMES = 300
 COLUMNS = (
     "map", "joints", "estimated", "mean cm", "estimated cm", "worst joint", "its mean cm", "max cm",
+    "warned", "mirrored, warned",
     "recognised", "own class %",
 )  # fmt: skip
 
@@ -51,7 +54,7 @@ def main() -> None:
     maps = [load_map(path.stem) for path in sorted(FOLDER.glob("*.yaml"))]
     rows = [row(joint_map, sequences) for joint_map in maps]
     changes = [there_and_back(joint_map) for joint_map in maps] + [flat, swapped]
-    rows += [["ntu25 without depth (2-D)"] + [""] * 7, ["ntu25, left and right swapped"] + [""] * 7]
+    rows += [["ntu25 without depth (2-D)"] + [""] * 9, ["ntu25, left and right swapped"] + [""] * 9]
     for line, change in zip(rows, changes, strict=True):
         line += recognised(model, map(change, sequences), actions) if model else []
     print(tabulate(rows, COLUMNS if model else COLUMNS[:-2], tablefmt="github", disable_numparse=True))
@@ -92,7 +95,18 @@ def row(joint_map: JointMap, sequences: list[np.ndarray]) -> list[str]:
         JOINT_NAMES[by_joint.argmax()] if estimated else "-",
         f"{by_joint.max():.1f}",
         f"{error.max():.1f}",
+        *(str(warned(map(change, map(there_and_back(joint_map), sequences)))) for change in (np.asarray, mirrored)),
     ]
+
+
+def mirrored(sequence: np.ndarray) -> np.ndarray:
+    """As in a mirror."""
+    return sequence * np.float32([-1, 1, 1])
+
+
+def warned(sequences: Iterable[np.ndarray]) -> int:
+    """How many recordings are called implausible."""
+    return sum(bool(doubts(Clip("", sequence, ()))) for sequence in sequences)
 
 
 def published(path: Path) -> ShiftGCN:

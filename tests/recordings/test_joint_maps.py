@@ -1,5 +1,7 @@
 """The maps of this repository are whole; a user's map is read as strictly; down and up again a person stays one."""
 
+import os
+
 import numpy as np
 import pytest
 import yaml
@@ -191,3 +193,9 @@ def test_an_unknown_map_gets_a_sentence(name):
 def test_names_are_compared_by_their_letters():
     assert plain("Left_Wrist") == plain("left wrist") == "leftwrist"
     assert plain("HAND_LEFT") != plain("left hand")
+
+
+def test_a_map_that_was_changed_is_read_again(tmp_path):
+    assert load(tmp_path, user_map()).source == "my suit's manual"
+    os.utime(tmp_path / "my_map.yaml", (1, 1))
+    assert load(tmp_path, user_map(source="its second edition")).source == "its second edition"
