@@ -1,4 +1,4 @@
-"""The page of the profile, from everything that the pipeline has made; without commit, so that it repeats to the byte."""
+"""The page of the profile, from all that the pipeline has made; it names no commit, so that it repeats to the byte."""
 
 from pathlib import Path
 

@@ -1,5 +1,6 @@
 """A few recordings of a split's test part with what its model says of them: what the page of a profile shows moving."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +18,11 @@ from scople.data.splits import Split, partition
 from scople.judging.gates import apply_gate
 from scople.model.scople import SCoPLe
 from scople.model.training import score
-from scople.pipeline.assembly import build_model, model_identity
+from scople.pipeline.assembly import build_model, build_tower, model_identity
 from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.running import device
+from scople.prediction.split_parts import when
+from scople.reports.page.known import Absent
 from scople.reports.page.moving import Ranked, Recording
 from scople.text.tower import TextTower
 
@@ -30,11 +33,50 @@ UNSEEN_SHARE = 0.75
 """Of the recordings, how many are of unseen classes: they are what the method is for."""
 
 
+MOST_RECORDINGS, MOST_OF_A_SPLIT = 60, 12
+"""Recordings that a page has room for, and how many of them may be of one split."""
+
+
 class Ranking(NamedTuple):
     """Candidates by their probability, best first."""
 
     rows: Int[np.ndarray, " R"]
     probabilities: Float[np.ndarray, " R"]
+
+
+def all_recordings(params: Params, *, licensed: bool) -> dict[str, list[Recording] | Absent]:
+    """A few recordings of every split whose files are there.
+
+    Args:
+        params: the whole of params.yaml.
+        licensed: whether recordings that are not synthetic may be shown.
+
+    Raises:
+        ScopleError: an artefact is damaged or belongs to other settings.
+    """
+    layout, repeat = Layout.of(params), params.seeds[0]
+    count = min(MOST_OF_A_SPLIT, max(2, MOST_RECORDINGS // len(params.splits)))
+    tower = cache(lambda: build_tower(params.scale))  # loaded once, and only if something is shown
+    found = {}
+    for split in params.splits:
+        dataset = params.dataset_of(split)
+        needed = [
+            layout.corpus(dataset) / "digests.json",
+            layout.classes(split),
+            layout.features(split, "test", params.backbone_of(repeat)),
+            layout.model(split, repeat),
+            layout.gates(split, repeat),
+        ]
+        if licensed or layout.is_synthetic(params.raw_folder_of(dataset)):
+            found[split] = when(
+                "recordings",
+                needed,
+                f"dvc repro evaluate@{split}",
+                lambda split=split: recordings_of(params, split, tower(), count),
+            )
+        else:
+            found[split] = Absent("recordings of real people", "nobody asked for them", "scople page --recordings")
+    return found
 
 
 def recordings_of(params: Params, split_name: str, tower: TextTower, count: int) -> list[Recording]:
@@ -46,9 +88,7 @@ def recordings_of(params: Params, split_name: str, tower: TextTower, count: int)
     layout, method, repeat = Layout.of(params), params.settings(), params.seeds[0]
     split, classes = load_featured_problem(params, split_name)
     problem = identity(split, classes)
-    test = load_features(
-        TestFeatures, layout.features(split_name, "test", params.backbone_of(repeat)), **problem
-    )
+    test = load_features(TestFeatures, layout.features(split_name, "test", params.backbone_of(repeat)), **problem)
     corpus = Corpus.open(layout.corpus(params.dataset_of(split_name)))
     labels, is_training = (corpus.index[name].to_numpy() for name in ("label", "is_training"))
     rows = partition(split, labels, is_training).test

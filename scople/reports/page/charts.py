@@ -162,7 +162,9 @@ def setting_curve(means: pd.DataFrame, usual: int | None) -> Figure:
     if usual is not None:
         axes.axvline(usual, color=LINE, linewidth=8, zorder=0)
     errors = means["zsl_difference_se"].fillna(0)
-    axes.fill_between(means["value"], means["zsl"] - errors, means["zsl"] + errors, color=UNSEEN, alpha=0.2, linewidth=0)
+    axes.fill_between(
+        means["value"], means["zsl"] - errors, means["zsl"] + errors, color=UNSEEN, alpha=0.2, linewidth=0
+    )
     axes.plot(means["value"], means["zsl"], "o-", color=UNSEEN, linewidth=1.6, markersize=4)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(ylim=(0, None))

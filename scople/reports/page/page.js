@@ -109,7 +109,8 @@
   const look = (entry) => {
     shares = entry.shares;
     const most = [...shares.keys()].sort((a, b) => shares[b] - shares[a]).slice(0, 3);
-    put("looked", `“${entry.label}” looks most at ${most.map((joint) => `${data.joints[joint]} (${shares[joint].toFixed(1)})`).join(", ")}; 1 is an even share. The joint prompts get ${entry.prompts.toFixed(0)} % of its attention.`);
+    const isEven = Math.max(...shares) - Math.min(...shares) < 0.02;
+    put("looked", isEven ? `“${entry.label}” looks at every joint alike.` : `“${entry.label}” looks most at ${most.map((joint) => `${data.joints[joint]} (${shares[joint].toFixed(1)})`).join(", ")}; 1 is an even share. The joint prompts get ${entry.prompts.toFixed(0)} % of its attention.`);
     draw();
   };
   const choose = () => {

@@ -149,7 +149,8 @@ def every_split(
     titles = ["test samples", "chance", "ZSL", "S", "U", "H", "ZSL, skeletons shuffled"]
     titles += ["seen samples, SCoPLe", "seen samples, backbone", "last loss (nats)"]
     rows = []
-    for row in metrics.to_dict("records"):
+    complete = metrics[metrics["split"].isin(means.index)]
+    for row in complete.to_dict("records"):
         split, beside = row["split"], means.loc[row["split"]]
         found = samples[split]
         values = [beside["chance"], *(row[name] for name in ("zsl", "seen", "unseen", "harmonic"))]
@@ -171,9 +172,7 @@ def above_chance(controls: pd.DataFrame) -> str:
     if found.splits == 1:
         return f"On one split, ZSL less chance is {found.value:+.1f} points; one split gives no standard error."
     verdict = "established" if found.is_established else "not established"
-    return (
-        f"Over {found.splits} splits, ZSL less chance is {found.value:+.1f} ± {found.error:.1f} points: {verdict}."
-    )
+    return f"Over {found.splits} splits, ZSL less chance is {found.value:+.1f} ± {found.error:.1f} points: {verdict}."
 
 
 def classes(
