@@ -59,3 +59,19 @@ def test_a_setting_has_its_band():
     assert [line.get_ydata().tolist() for line in axes.lines if line.get_marker() == "o"] == [[40, 46]]
     (band,) = [part for part in axes.collections if len(part.get_paths()[0].vertices) > 4]
     assert band.get_paths()[0].vertices[:, 1].min() == 37
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_ends_and_the_chosen_threshold():
+    thresholds = np.arange(4999.0).tolist()
+    curve = {
+        "thresholds": thresholds,
+        "seen": thresholds,
+        "unseen": thresholds[::-1],
+        "threshold": 1234.0,
+        "harmonic": 1,
+    }
+    thin = charts.thinned(curve)
+    assert charts.MOST_POINTS <= len(thin["thresholds"]) <= charts.MOST_POINTS + 1
+    assert {0.0, 1234.0, 4998.0} <= set(thin["thresholds"])
+    assert thin["seen"] == thin["thresholds"]
+    assert charts.thinned(gates()["entropy"]) == gates()["entropy"]

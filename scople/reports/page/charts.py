@@ -17,6 +17,9 @@ from scople.reports.page.svg import CARD, LINE
 WIDTH = 4.2
 """Inches of a chart: on a phone its text is still 10 pixels high."""
 
+MOST_POINTS = 200
+"""Thresholds that are drawn of a curve: of thousands nobody would see more, and the page would grow too large."""
+
 CONFUSION = LinearSegmentedColormap.from_list("confusion", [(0.2, 0.5, 0.8, 0.0), (0.2, 0.5, 0.8, 1.0)])
 """One colour, more or less of it, so that the page's own background shows through, light or dark."""
 
@@ -58,6 +61,13 @@ def whiskers(means: pd.DataFrame, metric: str) -> Figure:
     return figure
 
 
+def thinned(curve: Mapping[str, Any]) -> dict[str, Any]:
+    """A gate's curve with at most about `MOST_POINTS` thresholds, evenly by rank; the chosen one is kept."""
+    count, chosen = len(curve["thresholds"]), curve["thresholds"].index(curve["threshold"])
+    kept = np.union1d(np.rint(np.linspace(0, count - 1, min(count, MOST_POINTS))).astype(int), [chosen])
+    return {**curve} | {name: [curve[name][k] for k in kept] for name in ("thresholds", "seen", "unseen")}
+
+
 def threshold_curves(gate: str, curve: Mapping[str, Any]) -> Figure:
     """S, U and H over the threshold of a gate, on the pseudo-unseen samples that it was chosen on.
 
@@ -66,6 +76,7 @@ def threshold_curves(gate: str, curve: Mapping[str, Any]) -> Figure:
         curve: as `scople.judging.calibration.calibrate_gates` gives it.
     """
     figure, axes = _panel(GATES[gate]["axis"].replace("−", "less"), "accuracy (%)")
+    curve = thinned(curve)
     thresholds, seen, unseen = (np.array(curve[name]) for name in ("thresholds", "seen", "unseen"))
     for name, values in (("seen", seen), ("unseen", unseen), ("harmonic", harmonic_mean(seen, unseen))):
         axes.plot(thresholds, values, color=STYLES[name]["color"], label=STYLES[name]["label"], linewidth=1.6)
@@ -91,7 +102,7 @@ def seen_unseen_plane(gates: Mapping[str, Mapping[str, Any]], tested: Mapping[st
         axes.text(level, level, f"H {level}", fontsize=7, color=FAINT, ha="center", va="center", zorder=1)
     axes.grid(visible=False)
     for gate in (gate for gate in GATES if gate in gates):
-        curve, style = gates[gate], GATES[gate]
+        curve, style = thinned(gates[gate]), GATES[gate]
         chosen = curve["thresholds"].index(curve["threshold"])
         axes.plot(curve["seen"], curve["unseen"], color=style["color"], label=style["label"], linewidth=1.6)
         spot = curve["seen"][chosen], curve["unseen"][chosen]
