@@ -33,9 +33,6 @@ class Absent:
     why: str
     call: str
 
-    def __str__(self) -> str:
-        return f"Left out: {self.what} ({self.why}). Call `{self.call}`."
-
 
 @dataclass(frozen=True)
 class Confusion:
