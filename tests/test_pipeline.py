@@ -66,6 +66,7 @@ def has_code(path):
 STAGES = [
     *("demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "tables", "figures"),
     *("ablation_train", "ablation_evaluate", "ablation_tables", "figure3", "figure3_picture", "diagnostics", "scatter"),
+    "page",
 ]
 
 

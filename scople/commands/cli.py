@@ -135,6 +135,25 @@ def results(
     run(main)
 
 
+@app.command(epilog="Example: scople page --out demo.html")
+def page(
+    out: Annotated[str, typer.Option(help="The file to write.")] = "page.html",
+    recordings: Annotated[
+        bool, typer.Option("--recordings", help="Show recordings of real people too; mind the data set's licence.")
+    ] = False,
+) -> None:
+    """Write everything that is known of the profile as one HTML file.
+
+    Tables, charts and moving recordings; it opens from disk and asks nothing of any network. What is not there yet is
+    left out with a sentence that names the command which makes it.
+    """
+    from scople.commands.page import main
+    from scople.pipeline.running import run
+
+    _words("page", out, *(["recordings"] if recordings else []))
+    run(main)
+
+
 def _words(command: str, *words: str) -> None:
     """Put a command's words where `scople.pipeline.running.run` reads a stage's: on the command line."""
     sys.argv = [command, *words]

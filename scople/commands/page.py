@@ -1,0 +1,31 @@
+"""The page of a profile as a file that a person opens; what is on it, `scople.prediction.profile` knows."""
+
+from pathlib import Path
+
+from scople.base.errors import ScopleError
+from scople.base.files import whole
+from scople.base.params import Params
+from scople.prediction.profile import made_with, profile_page
+
+PAGE = "page.html"
+"""Where a page goes if nobody says."""
+
+
+def main(params: Params, out: str = PAGE, recordings: str = "") -> str:
+    """Write the page.
+
+    Args:
+        params: of the profile.
+        out: where to.
+        recordings: "recordings" if those of real people are shown as well.
+
+    Raises:
+        ScopleError: nothing was measured, a file is damaged, or `out` is a folder.
+    """
+    path = Path(out)
+    if path.is_dir():
+        raise ScopleError(f"{path} is a folder: name a file in it, such as {path / PAGE}.")
+    text = profile_page(params, licensed=bool(recordings), made_with=made_with())
+    with whole(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+    return f"{path}, {len(text.encode()) / 1e6:.1f} MB: open it in a browser"
