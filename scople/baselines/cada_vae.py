@@ -28,7 +28,6 @@ It departs from that code as `scople.baselines.synse` does, for the same reasons
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -37,13 +36,15 @@ from torch import Tensor
 from scople.baselines.experts import ExpertSettings
 from scople.baselines.gaussian import Noise
 from scople.baselines.method import ClassTexts, Progress, Samples
+from scople.baselines.recipe import Recipe, constant
 from scople.baselines.schedules import in_cycle
-from scople.baselines.synse import SynSE
+from scople.baselines.sizes import Sizes
+from scople.baselines.synse import Synse
 from scople.baselines.vae import AlignedVAE, Hidden, Weights
 
 
 @dataclass(frozen=True)
-class CadaVAESettings:
+class CadaVaeSettings:
     """Published constants.
 
     Attributes:
@@ -53,10 +54,8 @@ class CadaVAESettings:
         gamma: last weight of the cross reconstruction.
         delta: last weight of the alignment.
         noise: of a sample.
-        optimiser: adam, with amsgrad.
-        rate: of Adam, constant.
+        learning_rate: of Adam.
         batch_size: samples a step.
-        draw: a batch is drawn anew from all samples at each step.
         epochs: of as many steps as the samples fill batches; the weights of the terms rise over 100 of them, or over as
             many as there are.
         expert: how the classifier is fitted.
@@ -68,27 +67,33 @@ class CadaVAESettings:
     gamma: float = 2.37
     delta: float = 8.13
     noise: Noise = "shared"
-    optimiser: Literal["adam"] = "adam"
-    rate: float = 1.5e-4
+    learning_rate: float = 1.5e-4
     batch_size: int = 50
-    draw: Literal["independent"] = "independent"
     epochs: int = 100
     expert: ExpertSettings = field(default_factory=ExpertSettings)
 
+    def recipe(self) -> Recipe:
+        """Adam with amsgrad at a constant rate; each batch is drawn anew from all samples."""
+        return Recipe(
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            rate=constant(self.learning_rate),
+            amsgrad=True,
+            draw="independent",
+        )
 
-class CadaVAE(AlignedVAE):
+
+class CadaVae(AlignedVAE):
     """CADA-VAE as its authors published it.
 
     Args:
-        feature_width: D.
-        text_width: E.
-        settings: constants.
+        settings: of the method.
+        sizes: of features and texts.
     """
 
-    def __init__(self, feature_width: int, text_width: int, settings: CadaVAESettings) -> None:
+    def __init__(self, settings: CadaVaeSettings, sizes: Sizes) -> None:
         super().__init__(
-            feature_width,
-            text_width,
+            sizes,
             parts=("name",),
             latent=settings.latent,
             hidden=settings.hidden,
@@ -98,12 +103,8 @@ class CadaVAE(AlignedVAE):
             expert=settings.expert,
         )
         self.settings = settings
-        self.register_buffer("lowest", torch.zeros(feature_width))
-        self.register_buffer("span", torch.ones(feature_width))
-
-    def groups(self) -> dict[str, list[dict[str, Any]]]:
-        """One optimiser, with amsgrad."""
-        return {"model": [{"params": list(self.parameters()), "amsgrad": True}]}
+        self.register_buffer("lowest", torch.zeros(sizes.feature_width))
+        self.register_buffer("span", torch.ones(sizes.feature_width))
 
     def begin(self, samples: Samples, texts: ClassTexts) -> None:
         """Learn the scale of each dimension of the training samples; one that is constant becomes 0."""
@@ -128,7 +129,7 @@ class CadaVAE(AlignedVAE):
         )
 
 
-class CaVAE(SynSE):
+class CaVae(Synse):
     """CADA-VAE as skeleton papers ran it: SynSE with one part, and another weight of the text's KL."""
 
     fields = ("name",)

@@ -24,14 +24,14 @@ class ExpertSettings:
         samples: latents drawn for each class from the posterior of its text.
         seen_samples: latents drawn for each seen class from the posteriors of its training skeletons (CADA-VAE's 200).
         steps: of Adam, each over all latents.
-        rate: of Adam.
+        learning_rate: of Adam.
         relu: whether logits end in a ReLU, as published. A class whose logit is negative everywhere is then dead.
     """
 
     samples: int = 500
     seen_samples: int = 200
     steps: int = 300
-    rate: float = 1e-3
+    learning_rate: float = 1e-3
     relu: bool = False
 
 
@@ -107,7 +107,9 @@ def fit_expert(
     weight = weight.to(latents.device).requires_grad_()
     bias = torch.zeros(len(names), dtype=latents.dtype, device=latents.device, requires_grad=True)
     expert = Expert(weight, bias, settings.relu)
-    optimiser = torch.optim.Adam([weight, bias], lr=settings.rate, fused=True)  # as `scople.base.arithmetic` asks for
+    optimiser = torch.optim.Adam(
+        [weight, bias], lr=settings.learning_rate, fused=True
+    )  # as `scople.base.arithmetic` asks for
     with torch.enable_grad():  # whoever scores has turned gradients off
         for _ in range(settings.steps):
             loss = F.cross_entropy(expert.logits(latents), columns)

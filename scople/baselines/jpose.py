@@ -34,13 +34,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from scople.baselines.hinge import hinge
+from scople.baselines.inputs import pooled
 from scople.baselines.method import ClassTexts, Method, Progress, Samples, Update
+from scople.baselines.recipe import Recipe, constant
+from scople.baselines.sizes import Sizes
 
 PARTS = ("verb", "noun")
 
 
 @dataclass(frozen=True)
-class JPoSESettings:
+class JposeSettings:
     """Published constants.
 
     Attributes:
@@ -50,11 +53,9 @@ class JPoSESettings:
         triplet_weight: of the triplets.
         pairs: "all": the double sum above, as published. "matched": only a = b, which surely was meant.
         temperature: what cosines are divided by.
-        optimiser: adam.
-        rate: of Adam, constant.
+        learning_rate: of Adam.
         joint_decay: weight decay of the joint layers; the others have none.
         batch_size: samples a step; an epoch's last batch may be smaller.
-        draw: every sample once an epoch.
         epochs: passes over the samples.
     """
 
@@ -64,35 +65,36 @@ class JPoSESettings:
     triplet_weight: float = 0.01
     pairs: Literal["all", "matched"] = "all"
     temperature: float = 0.07
-    optimiser: Literal["adam"] = "adam"
-    rate: float = 1e-4
+    learning_rate: float = 1e-4
     joint_decay: float = 1e-3
     batch_size: int = 1024
-    draw: Literal["epochs"] = "epochs"
     epochs: int = 200
 
+    def recipe(self) -> Recipe:
+        """Adam at a constant rate."""
+        return Recipe(batch_size=self.batch_size, epochs=self.epochs, rate=constant(self.learning_rate))
 
-class JPoSE(Method):
+
+class Jpose(Method):
     """The method, built from its settings.
 
     Args:
-        feature_width: D.
-        text_width: E.
-        settings: constants.
+        settings: of the method.
+        sizes: of features and texts.
     """
 
     fields = PARTS
 
-    def __init__(self, feature_width: int, text_width: int, settings: JPoSESettings) -> None:
+    def __init__(self, settings: JposeSettings, sizes: Sizes) -> None:
         super().__init__()
         self.settings = settings
         width, hidden = settings.width, settings.text_hidden
         self.skeletons = nn.ModuleDict(
-            {part: nn.Sequential(nn.Linear(feature_width, width), nn.Tanh()) for part in PARTS}
+            {part: nn.Sequential(nn.Linear(sizes.feature_width, width), nn.Tanh()) for part in PARTS}
         )
         self.words = nn.ModuleDict(
             {
-                part: nn.Sequential(nn.Linear(text_width, hidden), nn.Tanh(), nn.Linear(hidden, width), nn.ReLU())
+                part: nn.Sequential(nn.Linear(sizes.text_width, hidden), nn.Tanh(), nn.Linear(hidden, width), nn.ReLU())
                 for part in PARTS
             }
         )
@@ -112,7 +114,7 @@ class JPoSE(Method):
 
     def embed_skeletons(self, features: Float[Tensor, "B 1 V D"]) -> dict[str, Float[Tensor, "B Q"]]:
         """Embeddings s of each part, and the joint one."""
-        x = F.normalize(features.mean(dim=(1, 2)), dim=1)
+        x = F.normalize(pooled(features), dim=1)
         return self._with_joint({part: F.normalize(self.skeletons[part](x), dim=1) for part in PARTS}, "skeleton")
 
     def embed_texts(self, texts: ClassTexts) -> dict[str, Float[Tensor, "K Q"]]:
@@ -165,7 +167,7 @@ def triplet(
         skeletons: s, of unit length.
         same: which samples share a word.
         margin: by how much a sample with the same word has to be nearer.
-        pairs: see `JPoSESettings.pairs`.
+        pairs: see `JposeSettings.pairs`.
     """
     if same.all():
         return skeletons.new_zeros(())

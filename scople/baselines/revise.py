@@ -22,7 +22,7 @@ A candidate's score is s . e_y. The public code is skelemoa/synse-zsl, revise/. 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -30,11 +30,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from scople.baselines.hinge import hinge
+from scople.baselines.inputs import pooled
 from scople.baselines.method import ClassTexts, Method, Progress, Samples, Update
+from scople.baselines.recipe import Recipe, constant
+from scople.baselines.sizes import Sizes
 
 
 @dataclass(frozen=True)
-class ReViSESettings:
+class ReviseSettings:
     """Published constants.
 
     Attributes:
@@ -44,11 +47,9 @@ class ReViSESettings:
         margin: of the hinge.
         kappa: of the kernel.
         contraction: weight of the contractive penalty; the paper's form is (1/B) sum_b ||dh_b / dx_b||^2.
-        optimiser: adam.
-        rate: of Adam, constant.
+        learning_rate: of Adam.
         text_decay: weight decay of the text half; the skeleton half has none.
         batch_size: samples a step; an epoch's last batch may be smaller.
-        draw: every sample once an epoch.
         epochs: passes over the samples.
     """
 
@@ -58,41 +59,42 @@ class ReViSESettings:
     margin: float = 0.3
     kappa: float = 32.0
     contraction: float = 0.0
-    optimiser: Literal["adam"] = "adam"
-    rate: float = 1e-4
+    learning_rate: float = 1e-4
     text_decay: float = 1e-3
     batch_size: int = 1024
-    draw: Literal["epochs"] = "epochs"
     epochs: int = 300
 
+    def recipe(self) -> Recipe:
+        """Adam at a constant rate."""
+        return Recipe(batch_size=self.batch_size, epochs=self.epochs, rate=constant(self.learning_rate))
 
-class ReViSE(Method):
+
+class Revise(Method):
     """The method, built from its settings.
 
     Args:
-        feature_width: D.
-        text_width: E.
-        settings: constants.
+        settings: of the method.
+        sizes: of features and texts.
     """
 
-    def __init__(self, feature_width: int, text_width: int, settings: ReViSESettings) -> None:
+    def __init__(self, settings: ReviseSettings, sizes: Sizes) -> None:
         super().__init__()
         self.settings = settings
         hidden, text_hidden, width = settings.hidden, settings.text_hidden, settings.width
         self.skeleton = nn.ModuleDict(
             {
-                "encoder": nn.Sequential(nn.Linear(feature_width, hidden), nn.ReLU()),
-                "decoder": nn.Sequential(nn.Linear(hidden, feature_width), nn.ReLU()),
+                "encoder": nn.Sequential(nn.Linear(sizes.feature_width, hidden), nn.ReLU()),
+                "decoder": nn.Sequential(nn.Linear(hidden, sizes.feature_width), nn.ReLU()),
                 "map": nn.Sequential(nn.Linear(hidden, width), nn.Tanh()),
             }
         )
         self.text = nn.ModuleDict(
             {
                 "encoder": nn.Sequential(
-                    nn.Linear(text_width, text_hidden), nn.ReLU(), nn.Linear(text_hidden, hidden), nn.ReLU()
+                    nn.Linear(sizes.text_width, text_hidden), nn.ReLU(), nn.Linear(text_hidden, hidden), nn.ReLU()
                 ),
                 "decoder": nn.Sequential(
-                    nn.Linear(hidden, text_hidden), nn.ReLU(), nn.Linear(text_hidden, text_width), nn.ReLU()
+                    nn.Linear(hidden, text_hidden), nn.ReLU(), nn.Linear(text_hidden, sizes.text_width), nn.ReLU()
                 ),
                 "map": nn.Sequential(nn.Linear(hidden, width), nn.Tanh()),
             }
@@ -112,7 +114,7 @@ class ReViSE(Method):
 
         Features are means of ReLU outputs, so v has no negative entry; one would count as 0.
         """
-        return features.mean(dim=(1, 2)).relu().log1p()
+        return pooled(features).relu().log1p()
 
     def updates(
         self, samples: Samples, texts: ClassTexts, at: Progress, generator: torch.Generator

@@ -27,7 +27,7 @@ The public code is pha123661/SA-DVAE. Departures from it, each with its reason:
 
 Published settings (ST-GCN features with CLIP texts; their rates come from a random search):
 
-| | semantic | instance | rate | batch_size | discriminator_every |
+| | semantic | instance | learning_rate | batch_size | discriminator_every |
 |---|---|---|---|---|---|
 | NTU-60 | 224 | 16 | 3.596e-5 | 32 | 7 |
 | NTU-120 | 176 | 20 | 7.361e-6 | 32 | 12 |
@@ -36,7 +36,7 @@ Published settings (ST-GCN features with CLIP texts; their rates come from a ran
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -45,12 +45,15 @@ from torch import Tensor, nn
 
 from scople.baselines.experts import Expert, ExpertSettings, fit_expert
 from scople.baselines.gaussian import Gaussian, GaussianEncoder, Noise, start_small
+from scople.baselines.inputs import pooled
 from scople.baselines.method import ClassTexts, Method, Progress, Samples, Update
+from scople.baselines.recipe import Recipe, constant
 from scople.baselines.schedules import in_cycle
+from scople.baselines.sizes import Sizes
 
 
 @dataclass(frozen=True)
-class SADVAESettings:
+class SaDvaeSettings:
     """Published constants, those of NTU-60.
 
     Attributes:
@@ -58,10 +61,8 @@ class SADVAESettings:
         instance: width of z_v.
         discriminator_every: steps from one step of the discriminator to the next.
         noise: of a sample.
-        optimiser: adam, one for the discriminator and one for the rest.
-        rate: of both, constant.
+        learning_rate: of both Adams.
         batch_size: samples a step.
-        draw: every sample once an epoch.
         cycles: how often the weights of the terms start anew.
         epochs: passes over the samples.
         expert: how the classifier is fitted.
@@ -71,32 +72,33 @@ class SADVAESettings:
     instance: int = 16
     discriminator_every: int = 7
     noise: Noise = "shared"
-    optimiser: Literal["adam"] = "adam"
-    rate: float = 3.596e-5
+    learning_rate: float = 3.596e-5
     batch_size: int = 32
-    draw: Literal["epochs"] = "epochs"
     cycles: int = 10
     epochs: int = 10
     expert: ExpertSettings = field(default_factory=lambda: ExpertSettings(relu=True))
 
+    def recipe(self) -> Recipe:
+        """Adam at a constant rate, one for the discriminator and one for the rest."""
+        return Recipe(batch_size=self.batch_size, epochs=self.epochs, rate=constant(self.learning_rate))
 
-class SADVAE(Method):
+
+class SaDvae(Method):
     """The method, built from its settings.
 
     Args:
-        feature_width: D.
-        text_width: E.
-        settings: constants.
+        settings: of the method.
+        sizes: of features and texts.
     """
 
-    def __init__(self, feature_width: int, text_width: int, settings: SADVAESettings) -> None:
+    def __init__(self, settings: SaDvaeSettings, sizes: Sizes) -> None:
         super().__init__()
         self.settings = settings
         semantic, latent = settings.semantic, settings.semantic + settings.instance
-        self.skeleton_encoder = GaussianEncoder(feature_width, 0, latent)
-        self.skeleton_decoder = nn.Sequential(nn.Linear(latent, feature_width), nn.ReLU())
-        self.text_encoder = GaussianEncoder(text_width, 0, semantic)
-        self.text_decoder = nn.Sequential(nn.Linear(semantic, text_width), nn.ReLU())
+        self.skeleton_encoder = GaussianEncoder(sizes.feature_width, 0, latent)
+        self.skeleton_decoder = nn.Sequential(nn.Linear(latent, sizes.feature_width), nn.ReLU())
+        self.text_encoder = GaussianEncoder(sizes.text_width, 0, semantic)
+        self.text_decoder = nn.Sequential(nn.Linear(semantic, sizes.text_width), nn.ReLU())
         self.discriminator = nn.Sequential(nn.Linear(latent, latent // 4), nn.ReLU(), nn.Linear(latent // 4, 1))
         self.apply(start_small)
 
@@ -107,7 +109,7 @@ class SADVAE(Method):
 
     def encode(self, features: Float[Tensor, "B 1 V D"]) -> list[Gaussian]:
         """Posteriors of a skeleton: semantic, instance."""
-        encoded = self.skeleton_encoder(features.mean(dim=(1, 2)))
+        encoded = self.skeleton_encoder(pooled(features))
         return encoded.split([self.settings.semantic, self.settings.instance])
 
     def updates(
@@ -115,12 +117,12 @@ class SADVAE(Method):
     ) -> Iterator[Update]:
         """The discriminator's update where it has its turn, then that of the rest."""
         f_1, f_2, cross = factors(*in_cycle(at, self.settings.cycles))
-        v, c = samples.features.mean(dim=(1, 2)), F.embedding(samples.targets, texts.fields["name"])
+        v, c = pooled(samples.features), F.embedding(samples.targets, texts.fields["name"])
         semantic, instance = self.encode(samples.features)
         text = self.text_encoder(c)
         if (at.step + 1) % self.settings.discriminator_every == 0:
             loss = self.discriminator_loss(semantic.detach(), instance.detach(), text.detach(), generator)
-            yield Update("discriminator", f_2 * loss, {"discriminator": loss.detach()})
+            yield Update("discriminator", f_2 * loss, {"unscaled": loss.detach()})
 
         z_r, z_v, z_c = (posterior.sample(generator, self.settings.noise) for posterior in (semantic, instance, text))
         terms = {

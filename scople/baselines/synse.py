@@ -22,26 +22,25 @@ The latent width is 100 for NTU-60 and 200 for NTU-120; for PKU-MMD none is publ
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from scople.baselines.experts import ExpertSettings
 from scople.baselines.gaussian import Noise
 from scople.baselines.method import Progress
+from scople.baselines.recipe import Recipe, constant
 from scople.baselines.schedules import in_cycle
+from scople.baselines.sizes import Sizes
 from scople.baselines.vae import AlignedVAE, Hidden, Weights
 
 
 @dataclass(frozen=True)
-class SynSESettings:
+class SynseSettings:
     """Published constants, of CA-VAE too.
 
     Attributes:
         latent: Z; for SynSE an even number.
         noise: of a sample.
-        optimiser: adam.
-        rate: of Adam, constant.
+        learning_rate: of Adam.
         batch_size: samples a step.
-        draw: a batch is drawn anew from all samples at each step.
         cycles: how often the weights of the terms start anew.
         cycle_steps: steps of a cycle.
         expert: how the classifier is fitted.
@@ -49,22 +48,28 @@ class SynSESettings:
 
     latent: int = 100
     noise: Noise = "shared"
-    optimiser: Literal["adam"] = "adam"
-    rate: float = 1e-4
+    learning_rate: float = 1e-4
     batch_size: int = 64
-    draw: Literal["independent"] = "independent"
     cycles: int = 10
     cycle_steps: int = 1900
     expert: ExpertSettings = field(default_factory=ExpertSettings)
 
+    def recipe(self) -> Recipe:
+        """Adam at a constant rate; each batch is drawn anew from all samples."""
+        return Recipe(
+            batch_size=self.batch_size,
+            steps=self.cycles * self.cycle_steps,
+            rate=constant(self.learning_rate),
+            draw="independent",
+        )
 
-class SynSE(AlignedVAE):
+
+class Synse(AlignedVAE):
     """The method, built from its settings.
 
     Args:
-        feature_width: D.
-        text_width: E.
-        settings: constants.
+        settings: of the method.
+        sizes: of features and texts.
 
     Raises:
         ScopleError: the latent width is odd.
@@ -72,10 +77,9 @@ class SynSE(AlignedVAE):
 
     fields = ("noun", "verb")
 
-    def __init__(self, feature_width: int, text_width: int, settings: SynSESettings) -> None:
+    def __init__(self, settings: SynseSettings, sizes: Sizes) -> None:
         super().__init__(
-            feature_width,
-            text_width,
+            sizes,
             parts=self.fields,
             latent=settings.latent,
             hidden=Hidden(),

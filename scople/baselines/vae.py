@@ -24,7 +24,9 @@ from torch import Tensor, nn
 from scople.base.errors import ScopleError
 from scople.baselines.experts import Expert, ExpertSettings, fit_expert
 from scople.baselines.gaussian import GaussianEncoder, Noise, joined, start_small
+from scople.baselines.inputs import pooled
 from scople.baselines.method import ClassTexts, Method, Progress, Samples, Update
+from scople.baselines.sizes import Sizes
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,7 @@ class AlignedVAE(Method):
     """What the three methods share; a method adds its `weights`.
 
     Args:
-        feature_width: D.
-        text_width: E.
+        sizes: of features and texts.
         parts: text fields, in the order of their blocks of latent dimensions.
         latent: Z.
         hidden: ReLU layers.
@@ -68,8 +69,7 @@ class AlignedVAE(Method):
 
     def __init__(
         self,
-        feature_width: int,
-        text_width: int,
+        sizes: Sizes,
         *,
         parts: tuple[str, ...],
         latent: int,
@@ -86,11 +86,13 @@ class AlignedVAE(Method):
             )
         self.fields = parts
         self.block, self.sums, self.noise, self.expert = latent // len(parts), sums, noise, expert
-        self.skeleton_encoder = GaussianEncoder(feature_width, hidden.skeleton_encoder, latent)
-        self.skeleton_decoder = _decoder(latent, hidden.skeleton_decoder, feature_width, relu_ends)
-        self.text_encoders = nn.ModuleList(GaussianEncoder(text_width, hidden.text_encoder, self.block) for _ in parts)
+        self.skeleton_encoder = GaussianEncoder(sizes.feature_width, hidden.skeleton_encoder, latent)
+        self.skeleton_decoder = _decoder(latent, hidden.skeleton_decoder, sizes.feature_width, relu_ends)
+        self.text_encoders = nn.ModuleList(
+            GaussianEncoder(sizes.text_width, hidden.text_encoder, self.block) for _ in parts
+        )
         self.text_decoders = nn.ModuleList(
-            _decoder(self.block, hidden.text_decoder, text_width, relu_ends) for _ in parts
+            _decoder(self.block, hidden.text_decoder, sizes.text_width, relu_ends) for _ in parts
         )
         self.apply(start_small)
 
@@ -100,7 +102,7 @@ class AlignedVAE(Method):
 
     def inputs(self, features: Float[Tensor, "B 1 V D"]) -> Float[Tensor, "B D"]:
         """x: the mean of the joint features."""
-        return features.mean(dim=(1, 2))
+        return pooled(features)
 
     def terms(
         self, skeletons: Float[Tensor, "B D"], texts: list[Float[Tensor, "B E"]], generator: torch.Generator
