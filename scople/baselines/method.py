@@ -30,6 +30,10 @@ class ClassTexts:
         """The texts of some of the classes, in the order asked for."""
         return ClassTexts(tuple(self.names[row] for row in rows), {name: e[rows] for name, e in self.fields.items()})
 
+    def to(self, device: torch.device) -> "ClassTexts":
+        """The same texts on another device."""
+        return ClassTexts(self.names, {name: embedded.to(device) for name, embedded in self.fields.items()})
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -46,10 +50,17 @@ class Samples:
     features: Float[Tensor, "N I V D"]
     targets: Int[Tensor, " N"]
 
+    def to(self, device: torch.device) -> "Samples":
+        """The same samples on another device."""
+        return Samples(self.features.to(device), self.targets.to(device))
+
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands: `step` of `steps`, counted from 0 over the whole training, in `epoch` of `epochs`."""
+    """Where a training stands: `step` of `steps`, counted from 0 over the whole training, in `epoch` of `epochs`.
+
+    Epochs are counted from 0 too.
+    """
 
     step: int
     steps: int
@@ -80,10 +91,12 @@ class Method(nn.Module, ABC):
     Attributes:
         intervals: I, how many intervals of time it reads; 1 is the mean over time.
         fields: text fields it reads.
+        smallest_batch: a batch with fewer samples is left out (batch statistics, or pairs within a batch, need two).
     """
 
     intervals: int = 1
     fields: tuple[str, ...] = ("name",)
+    smallest_batch: int = 1
 
     def groups(self) -> dict[str, list[dict[str, Any]]]:
         """Name of each optimiser → its parameter groups, as `torch.optim` takes them."""

@@ -1,0 +1,133 @@
+"""Methods by name, with their settings; a new one is a line in `METHODS`.
+
+An entry names a frozen dataclass of settings, whose defaults are the published constants and whose `recipe()` says how
+the method is trained, the class that is built from them, and what this name sets in them. SCoPLe is built where its own
+settings are (`scople.pipeline.assembly`) and wrapped by `scople.baselines.scople`.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, get_args, get_origin, get_type_hints, runtime_checkable
+
+from scople.base.documents import listed, quoted
+from scople.base.errors import ScopleError
+from scople.base.seeding import seeded
+from scople.baselines.method import Method
+from scople.baselines.purls import Purls, PurlsSettings
+from scople.baselines.recipe import Recipe
+from scople.baselines.ridge import Ridge, RidgeSettings
+from scople.baselines.sizes import Sizes
+from scople.baselines.smie import Smie, SmieSettings
+from scople.baselines.star import Star, StarSettings
+
+
+@runtime_checkable
+class Settings(Protocol):
+    """Frozen dataclass of one method's settings."""
+
+    def recipe(self) -> Recipe:
+        """How the method is trained."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One name.
+
+    Attributes:
+        settings: type of the settings.
+        method: takes these and `Sizes`.
+        fixed: settings that the name stands for.
+    """
+
+    settings: type
+    method: type[Method]
+    fixed: dict[str, Any] = field(default_factory=dict)
+
+
+METHODS: dict[str, Entry] = {
+    "ridge": Entry(RidgeSettings, Ridge),
+    "smie": Entry(SmieSettings, Smie),
+    "star": Entry(StarSettings, Star),
+    "purls": Entry(PurlsSettings, Purls, {"query": "own"}),
+    "purls_candidate": Entry(PurlsSettings, Purls, {"query": "candidate"}),
+    "purls_static": Entry(PurlsSettings, Purls, {"query": "static"}),
+    "purls_global": Entry(PurlsSettings, Purls, {"query": "global"}),
+}
+
+
+def settings_of(name: str, changes: Mapping[str, Any]) -> Settings:
+    """Published settings of a method with some of them changed.
+
+    Raises:
+        ScopleError: no such method; a change is of no setting, of one that the name fixes, or has a value that it
+            cannot have.
+    """
+    if name not in METHODS:
+        raise ScopleError(f"method {quoted(name)} is not known: choose one of {listed(METHODS, 200)}.")
+    entry = METHODS[name]
+    types = get_type_hints(entry.settings)
+    for key, value in changes.items():
+        if key not in types or key in entry.fixed:
+            free = [each for each in types if each not in entry.fixed]
+            raise ScopleError(
+                f"{quoted(key)} is no setting of the method {name}: choose among {listed(free, 300) or 'none'}."
+            )
+        if not _fits(value, types[key]):
+            raise ScopleError(
+                f"{key} of the method {name} is {quoted(value)}, but must be {_told(types[key])}: correct it."
+            )
+    held = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
+    return entry.settings(**held, **entry.fixed)
+
+
+def intervals_of(name: str, settings: Settings) -> int:
+    """How many intervals of time a method will read, before it is built for them."""
+    return getattr(settings, "intervals", METHODS[name].method.intervals)
+
+
+def build(name: str, settings: Settings, sizes: Sizes, seed: int) -> Method:
+    """An untrained method; `seed` decides its start and nothing else.
+
+    Args:
+        name: of `METHODS`.
+        settings: from `settings_of`.
+        sizes: of features and texts.
+        seed: root seed.
+
+    Raises:
+        ScopleError: settings that do not go together, or sizes for another number of intervals.
+    """
+    if len(sizes.lengths) != intervals_of(name, settings):
+        raise ScopleError(
+            f"The features have {len(sizes.lengths)} intervals of time, but the method {name} reads "
+            f"{intervals_of(name, settings)}: give it features with as many."
+        )
+    with seeded(seed, "baseline", name):
+        return METHODS[name].method(settings, sizes)
+
+
+def describe(settings: Settings) -> dict[str, Any]:
+    """All of a method's settings, for what a result belongs to."""
+    return dataclasses.asdict(settings)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value has a type; numbers are finite and not negative."""
+    if get_origin(kind) is Literal:
+        return isinstance(value, str) and value in get_args(kind)
+    if get_origin(kind) is tuple:
+        return isinstance(value, list | tuple) and all(_fits(each, get_args(kind)[0]) for each in value)
+    if kind in (int, float):
+        is_number = isinstance(value, int | kind) and not isinstance(value, bool)
+        return is_number and math.isfinite(value) and value >= 0
+    return isinstance(value, kind)
+
+
+def _told(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(get_args(kind))}"
+    if get_origin(kind) is tuple:
+        return f"a list, each entry {_told(get_args(kind)[0])}"
+    return {int: "a whole number from 0 on", float: "a number from 0 on", bool: "true or false"}.get(kind, "text")
