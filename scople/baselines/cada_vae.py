@@ -27,14 +27,13 @@ It departs from that code as `scople.baselines.synse` does, for the same reasons
 200 for NTU-120; for PKU-MMD none is published.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from scople.baselines.experts import ExpertSettings
-from scople.baselines.gaussian import Noise
 from scople.baselines.method import ClassTexts, Progress, Samples
 from scople.baselines.recipe import Recipe, constant
 from scople.baselines.schedules import in_cycle
@@ -44,33 +43,35 @@ from scople.baselines.vae import AlignedVAE, Hidden, Weights
 
 
 @dataclass(frozen=True)
-class CadaVaeSettings:
+class CadaVaeSettings(ExpertSettings):
     """Published constants.
 
     Attributes:
         latent: Z.
-        hidden: ReLU layers.
+        skeleton_encoder: width of its ReLU layer.
+        text_encoder: the same.
+        skeleton_decoder: the same.
+        text_decoder: the same.
         beta: last weight of the KL terms.
         gamma: last weight of the cross reconstruction.
         delta: last weight of the alignment.
-        noise: of a sample.
         learning_rate: of Adam.
         batch_size: samples a step.
         epochs: of as many steps as the samples fill batches; the weights of the terms rise over 100 of them, or over as
             many as there are.
-        expert: how the classifier is fitted.
     """
 
     latent: int = 64
-    hidden: Hidden = field(default_factory=lambda: Hidden(1560, 1450, 1660, 665))
+    skeleton_encoder: int = 1560
+    text_encoder: int = 1450
+    skeleton_decoder: int = 1660
+    text_decoder: int = 665
     beta: float = 0.25
     gamma: float = 2.37
     delta: float = 8.13
-    noise: Noise = "shared"
     learning_rate: float = 1.5e-4
     batch_size: int = 50
     epochs: int = 100
-    expert: ExpertSettings = field(default_factory=ExpertSettings)
 
     def recipe(self) -> Recipe:
         """Adam with amsgrad at a constant rate; each batch is drawn anew from all samples."""
@@ -96,13 +97,13 @@ class CadaVae(AlignedVAE):
             sizes,
             parts=("name",),
             latent=settings.latent,
-            hidden=settings.hidden,
+            hidden=Hidden(
+                settings.skeleton_encoder, settings.text_encoder, settings.skeleton_decoder, settings.text_decoder
+            ),
             relu_ends=False,
             sums=True,
-            noise=settings.noise,
-            expert=settings.expert,
+            settings=settings,
         )
-        self.settings = settings
         self.register_buffer("lowest", torch.zeros(sizes.feature_width))
         self.register_buffer("span", torch.ones(sizes.feature_width))
 

@@ -18,21 +18,24 @@ from scople.baselines.gaussian import Gaussian, Noise
 
 @dataclass(frozen=True)
 class ExpertSettings:
-    """How an expert is fitted; the constants of SynSE's and SA-DVAE's code.
+    """How an expert is fitted; the constants of SynSE's and SA-DVAE's code. A method's settings extend them.
 
     Attributes:
-        samples: latents drawn for each class from the posterior of its text.
-        seen_samples: latents drawn for each seen class from the posteriors of its training skeletons (CADA-VAE's 200).
-        steps: of Adam, each over all latents.
-        learning_rate: of Adam.
-        relu: whether logits end in a ReLU, as published. A class whose logit is negative everywhere is then dead.
+        expert_samples: latents drawn for each class from the posterior of its text.
+        expert_seen_samples: latents drawn for each seen class from the posteriors of its training skeletons, as many as
+            CADA-VAE's.
+        expert_steps: of Adam, each over all latents.
+        expert_rate: of Adam.
+        expert_relu: whether logits end in a ReLU, as published: a class with negative logits everywhere is dead.
+        noise: of a sample, in training too.
     """
 
-    samples: int = 500
-    seen_samples: int = 200
-    steps: int = 300
-    learning_rate: float = 1e-3
-    relu: bool = False
+    expert_samples: int = 500
+    expert_seen_samples: int = 200
+    expert_steps: int = 300
+    expert_rate: float = 1e-3
+    expert_relu: bool = False
+    noise: Noise = "shared"
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,6 @@ def fit_expert(
     *,
     samples: int,
     settings: ExpertSettings,
-    noise: Noise,
     generator: torch.Generator,
 ) -> Expert:
     """Fit the expert of some classes by cross-entropy over samples of their posteriors.
@@ -79,7 +81,6 @@ def fit_expert(
         names: of the classes.
         samples: latents drawn for each class, each from an input drawn with replacement.
         settings: the fit.
-        noise: of a sample.
         generator: source of every random number, on the CPU.
 
     Returns:
@@ -99,22 +100,22 @@ def fit_expert(
             )
         inputs.append(own[torch.randint(len(own), (samples,), generator=generator).to(own.device)])
     chosen = torch.cat(inputs)
-    latents = torch.cat([block.rows(chosen).sample(generator, noise) for block in posterior], dim=1).detach()
+    latents = torch.cat([block.rows(chosen).sample(generator, settings.noise) for block in posterior], dim=1).detach()
     columns = torch.arange(len(names), device=latents.device).repeat_interleave(samples)
 
     weight = torch.empty(len(names), latents.shape[1], dtype=latents.dtype)
     nn.init.xavier_uniform_(weight, gain=0.5, generator=generator)
     weight = weight.to(latents.device).requires_grad_()
     bias = torch.zeros(len(names), dtype=latents.dtype, device=latents.device, requires_grad=True)
-    expert = Expert(weight, bias, settings.relu)
+    expert = Expert(weight, bias, settings.expert_relu)
     optimiser = torch.optim.Adam(
-        [weight, bias], lr=settings.learning_rate, fused=True
+        [weight, bias], lr=settings.expert_rate, fused=True
     )  # as `scople.base.arithmetic` asks for
     with torch.enable_grad():  # whoever scores has turned gradients off
-        for _ in range(settings.steps):
+        for _ in range(settings.expert_steps):
             loss = F.cross_entropy(expert.logits(latents), columns)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
     place = torch.tensor(order, device=weight.device).argsort()
-    return Expert(weight.detach()[place], bias.detach()[place], settings.relu)
+    return Expert(weight.detach()[place], bias.detach()[place], settings.expert_relu)

@@ -35,7 +35,7 @@ Published settings (ST-GCN features with CLIP texts; their rates come from a ran
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -44,7 +44,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from scople.baselines.experts import Expert, ExpertSettings, fit_expert
-from scople.baselines.gaussian import Gaussian, GaussianEncoder, Noise, start_small
+from scople.baselines.gaussian import Gaussian, GaussianEncoder, start_small
 from scople.baselines.inputs import pooled
 from scople.baselines.method import ClassTexts, Method, Progress, Samples, Update
 from scople.baselines.recipe import Recipe, constant
@@ -53,30 +53,28 @@ from scople.baselines.sizes import Sizes
 
 
 @dataclass(frozen=True)
-class SaDvaeSettings:
+class SaDvaeSettings(ExpertSettings):
     """Published constants, those of NTU-60.
 
     Attributes:
         semantic: width of z_r.
         instance: width of z_v.
         discriminator_every: steps from one step of the discriminator to the next.
-        noise: of a sample.
         learning_rate: of both Adams.
         batch_size: samples a step.
         cycles: how often the weights of the terms start anew.
         epochs: passes over the samples.
-        expert: how the classifier is fitted.
+        expert_relu: as published.
     """
 
     semantic: int = 224
     instance: int = 16
     discriminator_every: int = 7
-    noise: Noise = "shared"
     learning_rate: float = 3.596e-5
     batch_size: int = 32
     cycles: int = 10
     epochs: int = 10
-    expert: ExpertSettings = field(default_factory=lambda: ExpertSettings(relu=True))
+    expert_relu: bool = True
 
     def recipe(self) -> Recipe:
         """Adam at a constant rate, one for the discriminator and one for the rest."""
@@ -165,9 +163,8 @@ class SaDvae(Method):
             [posterior],
             targets,
             texts.names,
-            samples=self.settings.expert.seen_samples if samples is not None else self.settings.expert.samples,
-            settings=self.settings.expert,
-            noise=self.settings.noise,
+            samples=self.settings.expert_samples if samples is None else self.settings.expert_seen_samples,
+            settings=self.settings,
             generator=generator,
         )
 

@@ -21,10 +21,9 @@ The public code is skelemoa/synse-zsl. Departures from it, each with its reason:
 The latent width is 100 for NTU-60 and 200 for NTU-120; for PKU-MMD none is published.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from scople.baselines.experts import ExpertSettings
-from scople.baselines.gaussian import Noise
 from scople.baselines.method import Progress
 from scople.baselines.recipe import Recipe, constant
 from scople.baselines.schedules import in_cycle
@@ -33,26 +32,22 @@ from scople.baselines.vae import AlignedVAE, Hidden, Weights
 
 
 @dataclass(frozen=True)
-class SynseSettings:
+class SynseSettings(ExpertSettings):
     """Published constants, of CA-VAE too.
 
     Attributes:
         latent: Z; for SynSE an even number.
-        noise: of a sample.
         learning_rate: of Adam.
         batch_size: samples a step.
         cycles: how often the weights of the terms start anew.
         cycle_steps: steps of a cycle.
-        expert: how the classifier is fitted.
     """
 
     latent: int = 100
-    noise: Noise = "shared"
     learning_rate: float = 1e-4
     batch_size: int = 64
     cycles: int = 10
     cycle_steps: int = 1900
-    expert: ExpertSettings = field(default_factory=ExpertSettings)
 
     def recipe(self) -> Recipe:
         """Adam at a constant rate; each batch is drawn anew from all samples."""
@@ -85,8 +80,7 @@ class Synse(AlignedVAE):
             hidden=Hidden(),
             relu_ends=True,
             sums=False,
-            noise=settings.noise,
-            expert=settings.expert,
+            settings=settings,
         )
         self.cycles = settings.cycles
 

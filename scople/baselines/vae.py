@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from scople.base.errors import ScopleError
 from scople.baselines.experts import Expert, ExpertSettings, fit_expert
-from scople.baselines.gaussian import GaussianEncoder, Noise, joined, start_small
+from scople.baselines.gaussian import GaussianEncoder, joined, start_small
 from scople.baselines.inputs import pooled
 from scople.baselines.method import ClassTexts, Method, Progress, Samples, Update
 from scople.baselines.sizes import Sizes
@@ -60,8 +60,7 @@ class AlignedVAE(Method):
         relu_ends: whether decoders end in a ReLU.
         sums: True: rho is the L1 distance, and every term is summed over the batch. False: rho is the mean squared
             error over batch and dimensions, and KL and W are means over the batch.
-        noise: of a sample.
-        expert: how the classifier is fitted.
+        settings: of noise and classifier.
 
     Raises:
         ScopleError: Z is no multiple of the number of parts.
@@ -76,8 +75,7 @@ class AlignedVAE(Method):
         hidden: Hidden,
         relu_ends: bool,
         sums: bool,
-        noise: Noise,
-        expert: ExpertSettings,
+        settings: ExpertSettings,
     ) -> None:
         super().__init__()
         if latent % len(parts):
@@ -85,7 +83,7 @@ class AlignedVAE(Method):
                 f"The latent width is {latent}: it has to be a multiple of {len(parts)}, the number of text parts."
             )
         self.fields = parts
-        self.block, self.sums, self.noise, self.expert = latent // len(parts), sums, noise, expert
+        self.block, self.sums, self.settings = latent // len(parts), sums, settings
         self.skeleton_encoder = GaussianEncoder(sizes.feature_width, hidden.skeleton_encoder, latent)
         self.skeleton_decoder = _decoder(latent, hidden.skeleton_decoder, sizes.feature_width, relu_ends)
         self.text_encoders = nn.ModuleList(
@@ -116,8 +114,8 @@ class AlignedVAE(Method):
         """
         skeleton = self.skeleton_encoder(skeletons)
         parts = [encoder(text) for encoder, text in zip(self.text_encoders, texts, strict=True)]
-        z = skeleton.sample(generator, self.noise)
-        z_parts = [part.sample(generator, self.noise) for part in parts]
+        z = skeleton.sample(generator, self.settings.noise)
+        z_parts = [part.sample(generator, self.settings.noise) for part in parts]
         decoded = list(zip(self.text_decoders, z_parts, z.split(self.block, dim=1), texts, strict=True))
         return {
             "skeleton_error": self._error(self.skeleton_decoder(z), skeletons),
@@ -154,9 +152,8 @@ class AlignedVAE(Method):
             posterior,
             targets,
             texts.names,
-            samples=self.expert.seen_samples if samples is not None else self.expert.samples,
-            settings=self.expert,
-            noise=self.noise,
+            samples=self.settings.expert_samples if samples is None else self.settings.expert_seen_samples,
+            settings=self.settings,
             generator=generator,
         )
 

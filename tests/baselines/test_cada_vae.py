@@ -7,15 +7,16 @@ import torch
 from toy_classes import build, stands_the_checks, toy_samples, toy_texts, train
 
 from scople.baselines.cada_vae import CadaVae, CadaVaeSettings, CaVae
-from scople.baselines.experts import ExpertSettings
 from scople.baselines.method import Progress, Samples
 from scople.baselines.sizes import Sizes
 from scople.baselines.synse import Synse, SynseSettings
-from scople.baselines.vae import Hidden, Weights
+from scople.baselines.vae import Weights
 
-EXPERT = ExpertSettings(samples=23, seen_samples=19, steps=60, learning_rate=0.03)
-CADA = CadaVaeSettings(latent=7, hidden=Hidden(29, 31, 37, 23), learning_rate=3e-3, expert=EXPERT)
-CA = SynseSettings(latent=6, learning_rate=1e-2, cycles=2, expert=EXPERT)
+EXPERT = {"expert_samples": 23, "expert_seen_samples": 19, "expert_steps": 60, "expert_rate": 0.03}
+CADA = CadaVaeSettings(
+    latent=7, skeleton_encoder=29, text_encoder=31, skeleton_decoder=37, text_decoder=23, learning_rate=3e-3, **EXPERT
+)
+CA = SynseSettings(latent=6, learning_rate=1e-2, cycles=2, **EXPERT)
 
 
 def close(weights: Weights) -> dict:

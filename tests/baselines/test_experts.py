@@ -8,7 +8,7 @@ from scople.baselines.experts import Expert, ExpertSettings, fit_expert
 from scople.baselines.gaussian import Gaussian
 
 LATENT = 3
-QUICK = ExpertSettings(samples=11, steps=50, learning_rate=0.05)
+QUICK = ExpertSettings(expert_samples=11, expert_steps=50, expert_rate=0.05)
 
 
 def points(*means: list[float]) -> Gaussian:
@@ -17,10 +17,10 @@ def points(*means: list[float]) -> Gaussian:
     return Gaussian(mean, torch.full_like(mean, -torch.inf))
 
 
-def fit(posterior, targets, names, settings=QUICK, noise="shared") -> Expert:
+def fit(posterior, targets, names, settings=QUICK) -> Expert:
     blocks = posterior if isinstance(posterior, list) else [posterior]
     generator = torch.Generator().manual_seed(5)
-    options = {"samples": settings.samples, "settings": settings, "noise": noise, "generator": generator}
+    options = {"samples": settings.expert_samples, "settings": settings, "generator": generator}
     return fit_expert(blocks, torch.tensor(targets), names, **options)
 
 
@@ -44,7 +44,7 @@ def test_the_order_of_the_candidates_moves_columns_and_nothing_else(relu):
     generator = torch.Generator().manual_seed(1)
     g = Gaussian(*(torch.randn(4, LATENT, generator=generator) for _ in range(2)))
     names, order = ["d", "a", "c", "b"], [2, 3, 1, 0]
-    settings = ExpertSettings(samples=11, steps=20, learning_rate=0.05, relu=relu)
+    settings = ExpertSettings(expert_samples=11, expert_steps=20, expert_rate=0.05, expert_relu=relu)
     first = fit(g, [0, 1, 2, 3], names, settings)
     second = fit(g.rows(torch.tensor(order)), [0, 1, 2, 3], [names[k] for k in order], settings)
     assert torch.equal(second.weight, first.weight[order])
@@ -53,7 +53,7 @@ def test_the_order_of_the_candidates_moves_columns_and_nothing_else(relu):
 
 def test_it_is_what_adam_makes_of_the_cross_entropy_of_points():
     g = points([1.0, 2.0, 0.5], [-1.0, 0.3, 0.2])
-    settings = ExpertSettings(samples=1, steps=3, learning_rate=0.01)
+    settings = ExpertSettings(expert_samples=1, expert_steps=3, expert_rate=0.01)
     expert = fit(g, [0, 1], ["a", "b"], settings)
     weight = torch.empty(2, LATENT)
     generator = torch.Generator().manual_seed(5)
@@ -79,7 +79,7 @@ def test_it_is_what_adam_makes_of_the_cross_entropy_of_points():
 def test_samples_of_a_class_come_from_its_own_inputs():
     """Two inputs of class 0 lie on both sides of class 1: a classifier of the means alone could not exist."""
     g = points([4.0, 4.0, 0.0], [-4.0, 4.0, 0.0], [0.0, -4.0, 0.0])
-    expert = fit(g, [0, 0, 1], ["a", "b"], ExpertSettings(samples=23, steps=200, learning_rate=0.05))
+    expert = fit(g, [0, 0, 1], ["a", "b"], ExpertSettings(expert_samples=23, expert_steps=200, expert_rate=0.05))
     assert expert.scores(g.mean).argmax(dim=1).tolist() == [0, 0, 1]
 
 

@@ -7,14 +7,13 @@ import pytest
 import torch
 from toy_classes import build, stands_the_checks, toy_samples, toy_texts
 
-from scople.baselines.experts import ExpertSettings
 from scople.baselines.gaussian import Gaussian
 from scople.baselines.method import ClassTexts, Progress, Samples
 from scople.baselines.sa_dvae import SaDvae, SaDvaeSettings, factors
 from scople.baselines.sizes import Sizes
 
-EXPERT = ExpertSettings(samples=23, seen_samples=19, steps=60, learning_rate=0.03, relu=True)
-SMALL = SaDvaeSettings(semantic=11, instance=5, discriminator_every=3, learning_rate=1e-2, cycles=4, expert=EXPERT)
+EXPERT = {"expert_samples": 23, "expert_seen_samples": 19, "expert_steps": 60, "expert_rate": 0.03}
+SMALL = SaDvaeSettings(semantic=11, instance=5, discriminator_every=3, learning_rate=1e-2, cycles=4, **EXPERT)
 LATE = Progress(step=299, steps=300, epoch=0, epochs=1)  # the end of the last cycle, a turn of the discriminator
 
 
@@ -178,10 +177,10 @@ def test_scores_read_the_semantic_block_alone():
 @pytest.mark.parametrize(
     ("settings", "sizes", "millions"),
     [
-        (SaDvaeSettings(160, 8), Sizes(256, 1024, 55), 0.63),
-        (SaDvaeSettings(256, 32), Sizes(256, 1024, 110), 1.03),
+        (SaDvaeSettings(semantic=160, instance=8), Sizes(256, 1024, 55), 0.63),
+        (SaDvaeSettings(semantic=256, instance=32), Sizes(256, 1024, 110), 1.03),
         (SaDvaeSettings(), Sizes(256, 512, 55), 0.54),
-        (SaDvaeSettings(128, 16), Sizes(256, 512, 46), 0.31),
+        (SaDvaeSettings(semantic=128, instance=16), Sizes(256, 512, 46), 0.31),
     ],
 )
 def test_parameters_at_the_papers_scale(settings, sizes, millions):

@@ -5,13 +5,12 @@ import torch
 from toy_classes import build, candidates, stands_the_checks, toy_texts
 
 from scople.base.errors import ScopleError
-from scople.baselines.experts import ExpertSettings
 from scople.baselines.method import ClassTexts, Progress
 from scople.baselines.sizes import Sizes
 from scople.baselines.synse import Synse, SynseSettings
 
-EXPERT = ExpertSettings(samples=23, seen_samples=19, steps=60, learning_rate=0.03)
-SMALL = SynseSettings(latent=14, learning_rate=1e-2, cycles=4, expert=EXPERT)
+EXPERT = {"expert_samples": 23, "expert_seen_samples": 19, "expert_steps": 60, "expert_rate": 0.03}
+SMALL = SynseSettings(latent=14, learning_rate=1e-2, cycles=4, **EXPERT)
 
 
 def weights(step: int) -> dict:

@@ -27,7 +27,7 @@ class Weighted(AlignedVAE):
 
 
 def build(parts=("noun", "verb"), hidden=Hidden(), *, relu_ends=True, sums=False, latent=LATENT) -> Weighted:  # noqa: B008 - it is frozen
-    options = {"relu_ends": relu_ends, "sums": sums, "noise": "shared", "expert": ExpertSettings()}
+    options = {"relu_ends": relu_ends, "sums": sums, "settings": ExpertSettings()}
     with seeded(1, "vae"):
         return Weighted(SIZES, parts=parts, latent=latent, hidden=hidden, **options).double()
 
