@@ -87,8 +87,10 @@ def fit_expert(
         The expert, its columns in the order of `names`.
 
     Raises:
-        ScopleError: a class has no input.
+        ScopleError: a class has no input, or no latent is to be drawn.
     """
+    if samples < 1:
+        raise ScopleError(f"A classifier is to be fitted to {samples} latents of each class: draw at least 1.")
     order = sorted(range(len(names)), key=names.__getitem__)
     inputs = []
     for row in order:
@@ -108,9 +110,8 @@ def fit_expert(
     weight = weight.to(latents.device).requires_grad_()
     bias = torch.zeros(len(names), dtype=latents.dtype, device=latents.device, requires_grad=True)
     expert = Expert(weight, bias, settings.expert_relu)
-    optimiser = torch.optim.Adam(
-        [weight, bias], lr=settings.expert_rate, fused=True
-    )  # as `scople.base.arithmetic` asks for
+    # The plain step takes square roots as the CPU's maker likes, see `scople.base.arithmetic`.
+    optimiser = torch.optim.Adam([weight, bias], lr=settings.expert_rate, fused=True)
     with torch.enable_grad():  # whoever scores has turned gradients off
         for _ in range(settings.expert_steps):
             loss = F.cross_entropy(expert.logits(latents), columns)

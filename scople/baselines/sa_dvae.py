@@ -43,6 +43,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from scople.base.errors import ScopleError
 from scople.baselines.experts import Expert, ExpertSettings, fit_expert
 from scople.baselines.gaussian import Gaussian, GaussianEncoder, start_small
 from scople.baselines.inputs import pooled
@@ -87,10 +88,15 @@ class SaDvae(Method):
     Args:
         settings: of the method.
         sizes: of features and texts.
+
+    Raises:
+        ScopleError: the discriminator never has its turn.
     """
 
     def __init__(self, settings: SaDvaeSettings, sizes: Sizes) -> None:
         super().__init__()
+        if settings.discriminator_every < 1:
+            raise ScopleError(f"discriminator_every is {settings.discriminator_every}: make it at least 1.")
         self.settings = settings
         semantic, latent = settings.semantic, settings.semantic + settings.instance
         self.skeleton_encoder = GaussianEncoder(sizes.feature_width, 0, latent)

@@ -113,6 +113,11 @@ def test_the_same_generator_gives_the_same_bytes():
     assert torch.equal(fit(g, [0, 1], ["a", "b"]).weight, fit(g, [0, 1], ["a", "b"]).weight)
 
 
+def test_no_latents_are_refused():
+    with pytest.raises(ScopleError, match="0 latents of each class: draw at least 1"):
+        fit(points([1.0, 0.0, 0.0]), [0], ["a"], ExpertSettings(expert_samples=0))
+
+
 def test_a_class_without_samples_is_refused():
     with pytest.raises(ScopleError, match="'b' has no training sample .* at least 1"):
         fit(points([1.0, 0.0, 0.0]), [0], ["a", "b"])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from toy_classes import build, stands_the_checks, toy_samples, toy_texts
 
+from scople.base.errors import ScopleError
 from scople.baselines.gaussian import Gaussian
 from scople.baselines.method import ClassTexts, Progress, Samples
 from scople.baselines.sa_dvae import SaDvae, SaDvaeSettings, factors
@@ -127,6 +128,11 @@ def test_the_model_meets_the_discriminator_that_was_moved():
                 method.discriminator[-1].bias += 1
         correlations.append(next(updates).terms["correlation"].item())
     assert correlations[1] > correlations[0] + 0.05
+
+
+def test_a_discriminator_without_a_turn_is_refused():
+    with pytest.raises(ScopleError, match="discriminator_every is 0: make it at least 1"):
+        build(SaDvae, replace(SMALL, discriminator_every=0))
 
 
 def test_every_parameter_has_one_group():
