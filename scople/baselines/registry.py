@@ -89,7 +89,7 @@ def settings_of(name: str, changes: Mapping[str, Any]) -> Settings:
             raise ScopleError(
                 f"{key} of the method {name} is {quoted(value)}, but must be {_told(types[key])}: correct it."
             )
-    held = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
+    held = {key: _held(value, types[key]) for key, value in changes.items()}
     return entry.settings(**held, **entry.fixed)
 
 
@@ -134,6 +134,11 @@ def _fits(value: Any, kind: Any) -> bool:
         is_number = isinstance(value, int | kind) and not isinstance(value, bool)
         return is_number and math.isfinite(value) and value >= 0
     return isinstance(value, kind)
+
+
+def _held(value: Any, kind: Any) -> Any:
+    """A value that fits, as the settings hold it: YAML knows no tuples, and `1` is a rate too."""
+    return tuple(value) if isinstance(value, list) else float(value) if kind is float else value
 
 
 def _told(kind: Any) -> str:

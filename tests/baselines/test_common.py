@@ -20,12 +20,6 @@ CPU = torch.device("cpu")
 pytestmark = pytest.mark.parametrize("name", NAMES)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread(_two_threads):
-    """On tensors this small a second thread only waits, for long where the machine is busy."""
-    torch.set_num_threads(1)
-
-
 def trained(name, features=None, targets=None, *, epochs=3, seed=1, classes=K, checkpoint=None, method=None):
     method = method or made(name, epochs, classes, seed)[0]
     recipe = made(name, epochs, classes, seed)[1]

@@ -85,13 +85,11 @@ def test_the_norm_can_be_left_out_at_test_and_is_there_in_training():
 
 
 def test_published_sizes_and_rates():
-    assert (
-        sum(p.numel() for p in build("smie", settings_of("smie", {}), Sizes(256, 768, K), 1).parameters()) == 1_574_913
-    )
-    assert (
-        sum(p.numel() for p in build("smie", settings_of("smie", {}), Sizes(256, 512, K), 1).parameters()) == 1_312_769
-    )
-    rate = settings_of("smie", {}).recipe().rate
+    published = settings_of("smie", {})
+    for width, count in {768: 1_574_913, 512: 1_312_769}.items():
+        method = build("smie", published, Sizes(256, width, K), 1)
+        assert sum(parameter.numel() for parameter in method.parameters()) == count
+    rate = published.recipe().rate
     rates = [rate(Progress(0, 100, epoch, 100)) for epoch in (0, 1, 15, 99)]
     assert rates == pytest.approx([0, 1e-5 / 15, 1e-5, 1e-5 * (1 + math.cos(math.pi * 84 / 85)) / 2])
 
@@ -122,6 +120,9 @@ def test_shuffled_skeletons_leave_the_held_out_loss_at_its_floor():
     history = fit(
         method, method.settings.recipe(), shuffled, targets[:106], texts(), seed=1, device=torch.device("cpu")
     )
-    assert history[-1]["loss"] < 2 * math.log(2) - 0.1  # it learns its samples by heart
-    held_out = Samples(torch.tensor(features[106:]), torch.tensor(np.asarray(targets[106:])))
-    assert step(method, held_out).loss.item() >= 2 * math.log(2)
+    assert history[-1]["loss"] < 2 * math.log(2) - 0.05  # it learns its samples by heart
+    losses = []
+    for k in range(53):
+        pairing = numpy_generator(1, "pairing", k).permutation(targets[106:])
+        losses.append(step(method, Samples(torch.tensor(features[106:]), torch.tensor(pairing))).loss.item())
+    assert np.mean(losses) > 2 * math.log(2)
