@@ -55,7 +55,7 @@ class Recipe:
         drop_last: whether a smaller batch at the end of a pass is left out.
 
     Raises:
-        ScopleError: both epochs and steps are given.
+        ScopleError: both epochs and steps are given, or the batches are empty.
     """
 
     batch_size: int
@@ -73,6 +73,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.epochs and self.steps:
             raise ScopleError(f"A recipe has {self.epochs} epochs and {self.steps} steps: give one of the two.")
+        if self.batch_size < 1:
+            raise ScopleError(f"batch_size of a recipe is {self.batch_size}, but must be at least 1: make it larger.")
 
     def optimisers(self, groups: dict[str, list[dict[str, Any]]]) -> dict[str, torch.optim.Optimizer]:
         """One for each group of a method; the rate is set before every step."""

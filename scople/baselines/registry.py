@@ -5,7 +5,6 @@ the method is trained, the class that is built from them, and what this name set
 settings are (`scople.pipeline.assembly`) and wrapped by `scople.baselines.scople`.
 """
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -117,11 +116,6 @@ def build(name: str, settings: Settings, sizes: Sizes, seed: int) -> Method:
         )
     with seeded(seed, "baseline", name):
         return METHODS[name].method(settings, sizes)
-
-
-def describe(settings: Settings) -> dict[str, Any]:
-    """All of a method's settings, for what a result belongs to."""
-    return dataclasses.asdict(settings)
 
 
 def _fits(value: Any, kind: Any) -> bool:

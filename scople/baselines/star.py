@@ -13,7 +13,7 @@ r is a learned vector for each seen class. With cosines and cross-entropies over
 
 and the score of a candidate is cos(g, n_k) / 0.07: part texts act in training alone.
 
-All that is linear around the attention is folded, with no change of the result (a tenth of the work):
+All that is linear around the attention is folded, with no change of the result (a sixth of the work or less):
 h_i = ReLU(sum_h sum_t a_{i,t,h} M_h x_t + b) with M_h = W_1 W_out,h W_V,h, and s_i = u_i . h_i + c_i with
 u_i = W_2^T W_o^T p_i. The keys' bias moves all scores of a query alike and is not there.
 
@@ -22,8 +22,9 @@ Departures from the published code (cseeyangchen/STAR):
 - Only seen classes' texts. There the third term runs over all classes, those of the test included.
 - The last epoch, no crop and rotation at test, the backbone in eval mode with a map in its right order.
 - Three intervals of time in place of 16 steps; `intervals: 1` is the cheap form, spatial only.
-- Texts come with length 1 and are scaled by `text_length`, about that of the raw CLIP embeddings it used; beside r,
-  of length sqrt(E), and in the layers' biases a unit vector would vanish.
+- Texts come with length 1 and are scaled by `text_length`; there they are raw CLIP embeddings, of any length. A unit
+  vector would vanish beside r, of length sqrt(E), and beside the layers' biases. That it is 10 is our choice, of the
+  order of raw CLIP embeddings; it was not measured.
 - The division by 0.07 is ours; the order of the candidates is the same, but a softmax of bare cosines is flat.
 """
 
@@ -35,6 +36,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from scople.base.errors import ScopleError
 from scople.baselines.inputs import STAR_PARTS, Parts
 from scople.baselines.method import ClassTexts, Method, Progress, Samples, Update
 from scople.baselines.recipe import Recipe, stepped
@@ -138,12 +140,18 @@ class Star(Method):
         settings: of the method.
         sizes: of features and texts.
         parts: joints of each part of the body.
+
+    Raises:
+        ScopleError: no query or no head.
     """
 
     fields = ("name", *STAR_FIELDS)
 
     def __init__(self, settings: StarSettings, sizes: Sizes, parts: Parts = STAR_PARTS) -> None:
         super().__init__()
+        for setting in ("queries", "heads"):
+            if getattr(settings, setting) < 1:
+                raise ScopleError(f"{setting} of star is 0, but must be at least 1: make it larger.")
         self.settings, self.parts, self.intervals = settings, parts, settings.intervals
         width = sizes.text_width
 

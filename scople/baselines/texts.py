@@ -158,8 +158,8 @@ def load_wordings(names: Sequence[str], descriptions: Path | None, verb_noun: Pa
 def split_name(name: str) -> tuple[str, str]:
     """Verb and noun of a name that no table holds.
 
-    What stands in brackets, and a word after "/", is left out; the first word with the particles that follow is the verb, the
-    rest without articles the noun.
+    What stands in brackets, and a word after "/", is left out; the first word with the particles that follow is the
+    verb, the rest without articles the noun.
     """
     first, *rest = re.sub(r"\(.*?\)|/\S*", " ", name).split() or [name]
     verb = [first]

@@ -136,6 +136,16 @@ def test_scores_are_products_of_the_whole_slot(name):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("name", NAMES)
+def test_training_and_test_embed_alike(name):
+    method, samples = small(name, dropout=0.0), batch()
+    step(method, samples)
+    text = method.eval().slots(texts())
+    looked = method.attend(samples.features, text.unsqueeze(0)) if name in ASKING else method.means(samples.features)
+    torch.testing.assert_close(method.embed(looked, torch.Generator())[:, :, -1], method.embed_whole(looked))
+
+
+@torch.no_grad()
 def test_each_candidate_asks_for_itself_and_not_the_true_class():
     """Alone a class has the score that it has beside others; with the true class's query it has another one."""
     method, samples = small().eval(), batch()

@@ -45,6 +45,11 @@ def test_epochs_and_steps_together_are_refused():
         Recipe(batch_size=7, epochs=3, steps=5)
 
 
+def test_empty_batches_are_refused():
+    with pytest.raises(ScopleError, match="batch_size of a recipe is 0, but must be at least 1"):
+        Recipe(batch_size=0)
+
+
 def test_a_pass_has_every_sample_once_in_a_new_order():
     generator = torch.Generator().manual_seed(1)
     recipe = Recipe(batch_size=7, epochs=1)

@@ -152,6 +152,12 @@ def test_features_of_other_intervals_are_refused():
         build("star", settings_of("star", {"intervals": 1}), Sizes(D, E, K, (1, 2, 1)), 1)
 
 
+@pytest.mark.parametrize("setting", ["queries", "heads"])
+def test_settings_that_cannot_be(setting):
+    with pytest.raises(ScopleError, match=f"{setting} of star is 0, but must be at least 1"):
+        small(**{setting: 0})
+
+
 def test_part_texts_are_those_of_the_field():
     """A text of one part moves the loss through that part's map and no other."""
     method, samples, known = small().train(), batch(), texts()
