@@ -13,13 +13,18 @@ from typing import Any, Literal, Protocol, get_args, get_origin, get_type_hints,
 from scople.base.documents import listed, quoted
 from scople.base.errors import ScopleError
 from scople.base.seeding import seeded
+from scople.baselines.cada_vae import CadaVae, CadaVaeSettings, CaVae
+from scople.baselines.jpose import Jpose, JposeSettings
 from scople.baselines.method import Method
 from scople.baselines.purls import Purls, PurlsSettings
 from scople.baselines.recipe import Recipe
+from scople.baselines.revise import Revise, ReviseSettings
 from scople.baselines.ridge import Ridge, RidgeSettings
+from scople.baselines.sa_dvae import SaDvae, SaDvaeSettings
 from scople.baselines.sizes import Sizes
 from scople.baselines.smie import Smie, SmieSettings
 from scople.baselines.star import Star, StarSettings
+from scople.baselines.synse import Synse, SynseSettings
 
 
 @runtime_checkable
@@ -47,12 +52,18 @@ class Entry:
 
 METHODS: dict[str, Entry] = {
     "ridge": Entry(RidgeSettings, Ridge),
+    "revise": Entry(ReviseSettings, Revise),
+    "jpose": Entry(JposeSettings, Jpose),
+    "cada_vae": Entry(CadaVaeSettings, CadaVae),
+    "ca_vae": Entry(SynseSettings, CaVae),
+    "synse": Entry(SynseSettings, Synse),
     "smie": Entry(SmieSettings, Smie),
     "star": Entry(StarSettings, Star),
     "purls": Entry(PurlsSettings, Purls, {"query": "own"}),
     "purls_candidate": Entry(PurlsSettings, Purls, {"query": "candidate"}),
     "purls_static": Entry(PurlsSettings, Purls, {"query": "static"}),
     "purls_global": Entry(PurlsSettings, Purls, {"query": "global"}),
+    "sa_dvae": Entry(SaDvaeSettings, SaDvae),
 }
 
 

@@ -3,6 +3,8 @@
 A method that joins the registry joins the common tests with an entry in `SMALL`.
 """
 
+from dataclasses import fields
+
 import numpy as np
 import torch
 from constant_text import ConstantText
@@ -23,11 +25,21 @@ D, E, K, N = 7, 11, 5, 53
 
 STEPS = 4  # of time, in intervals of 1, 2 and 1
 
+EXPERT = {"expert_samples": 23, "expert_seen_samples": 19, "expert_steps": 60, "expert_rate": 0.03}
+
 PURLS = {"attention_width": 34, "hidden_width": 41, "batch_size": 19, "learning_rate": 3e-3}
 
 SMALL = {
     "ridge": {},
     "smie": {"outer_width": 37, "inner_width": 17, "warmup": 1, "batch_size": 19, "learning_rate": 1e-2},
+    "revise": {"hidden": 37, "text_hidden": 41, "width": 17, "batch_size": 19, "learning_rate": 1e-2},
+    "jpose": {"text_hidden": 41, "width": 17, "batch_size": 19, "learning_rate": 1e-2},
+    "cada_vae": EXPERT
+    | {"latent": 13, "skeleton_encoder": 29, "text_encoder": 31, "skeleton_decoder": 37, "text_decoder": 23}
+    | {"batch_size": 19, "learning_rate": 3e-3},
+    "ca_vae": EXPERT | {"latent": 13, "cycles": 1, "batch_size": 19, "learning_rate": 1e-2},
+    "synse": EXPERT | {"latent": 26, "cycles": 1, "batch_size": 19, "learning_rate": 1e-2},
+    "sa_dvae": EXPERT | {"semantic": 23, "instance": 3, "cycles": 1, "batch_size": 19, "learning_rate": 1e-2},
     "star": {"queries": 13, "heads": 3, "text_hidden": 17, "batch_size": 19, "learning_rate": 0.1},
     "purls": PURLS,
     "purls_candidate": PURLS | {"candidates": 3},
@@ -36,7 +48,7 @@ SMALL = {
 }
 """Settings, but for the epochs, with which a method learns toy classes within seconds."""
 
-LONG = {"smie": 40, "purls_global": 30}
+LONG = {"smie": 40, "purls_global": 30, "ca_vae": 60, "synse": 60, "sa_dvae": 60}
 """Epochs until it has; 20 for the others."""
 
 NAMES = [*METHODS, "scople"]
@@ -51,9 +63,15 @@ def made(name: str, epochs: int, classes: int = K, seed: int = 1) -> tuple[Metho
         text = ConstantText.random([f"action {k}" for k in range(100)], E)
         model = build_scople(text, seed, feature_width=D, text_width=E)
         return Scople(settings, model), settings.recipe()
-    settings = settings_of(name, SMALL[name] | ({} if name == "ridge" else {"epochs": epochs}))
+    settings = settings_of(name, SMALL[name] | lasting(name, epochs))
     lengths = interval_lengths(STEPS, intervals_of(name, settings))
     return build(name, settings, Sizes(D, E, classes, lengths), seed), settings.recipe()
+
+
+def lasting(name: str, epochs: int) -> dict[str, int]:
+    """The setting that makes a training so long; told in steps, as many as the passes over `N` samples have."""
+    types = {each.name for each in fields(METHODS[name].settings)}
+    return {"epochs": epochs} if "epochs" in types else {"cycle_steps": 3 * epochs} if "cycle_steps" in types else {}
 
 
 def texts(classes: int = K, first: int = 0) -> ClassTexts:

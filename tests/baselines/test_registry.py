@@ -44,7 +44,7 @@ def test_a_list_of_yaml_becomes_a_tuple_and_a_whole_number_a_rate():
 @pytest.mark.parametrize(
     ("name", "changes", "said"),
     [
-        ("smile", {}, "method 'smile' is not known: choose one of ridge, smie"),
+        ("smile", {}, "method 'smile' is not known: choose one of ridge, revise"),
         ("smie", {"epoch": 3}, "'epoch' is no setting of the method smie: choose among outer_width"),
         ("purls", {"query": "candidate"}, "'query' is no setting of the method purls"),
         ("ridge", {"epochs": 3}, "'epochs' is no setting of the method ridge: choose among none"),
