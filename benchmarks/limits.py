@@ -1,5 +1,6 @@
 """What a machine can do, and what a computation asks of it: measured rates, counted operations and bytes."""
 
+import ctypes
 import resource
 import time
 from collections.abc import Callable
@@ -26,6 +27,13 @@ def seconds(call: Callable[[], object], device: torch.device) -> float:
     call()
     wait(device)
     return time.perf_counter() - start
+
+
+def processor_seconds(call: Callable[[], object], threads: int) -> float:
+    """Time that one call keeps each of so many threads busy; what other programs take of the machine is not in it."""
+    start = time.process_time()
+    call()
+    return (time.process_time() - start) / threads
 
 
 def product_rate(device: torch.device, side: int = 2048, rounds: int = 5) -> float:
@@ -85,6 +93,9 @@ def peak_memory(call: Callable[[], object], device: torch.device) -> float:
         wait(device)
         return (torch.cuda.max_memory_allocated(device) - before) / GIGA
     if Path("/proc/self/clear_refs").exists():
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's: what was freed goes back first
+        if trim is not None:
+            trim(0)
         Path("/proc/self/clear_refs").write_text("5")
     before = _resident("VmRSS")
     call()

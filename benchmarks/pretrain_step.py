@@ -6,7 +6,8 @@
 
 *Ours* is `scople.backbone`, *published* `benchmarks.published_backbone`: the same parameters, `B C T V` maps and shifts
 by index. Both must give the same logits and gradients before anything is timed. They take turns, so that a pair of
-times shares what else the machine does; the ratio is the median over the pairs. A step is forward, backward and
+times shares what else the machine does; the ratio is the median over the pairs. `processor s` is the time that each
+thread was busy, which other programs do not lengthen much. A step is forward, backward and
 the optimiser, on random sequences; reading samples is no part of it. Arithmetic is that of `params.yaml`.
 
 `arithmetic` and `traffic` are what a sample would take if the products ran as fast as a bare product of large matrices
@@ -29,7 +30,7 @@ from tabulate import tabulate
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.limits import copy_rate, counted, peak_memory, product_rate, seconds
+from benchmarks.limits import copy_rate, counted, peak_memory, processor_seconds, product_rate, seconds
 from benchmarks.published_backbone import published_logits
 from scople.backbone.pretraining import parameter_groups
 from scople.backbone.shift_gcn import ShiftGCN
@@ -156,15 +157,23 @@ def main() -> None:
             for column, (name, way) in enumerate(ways.items()):
                 times = [pair[column] for pair in pairs]
                 gigaflop, gigabytes = (count / batch for count in counted(way))
+                busy = processor_seconds(way, arguments.threads) / batch if device.type == "cpu" else ""
                 rows.append(
-                    [size, batch, what, name, statistics.median(times), min(times), ratio if name == "ours" else ""]
-                    + [gigaflop, gigaflop / speed, gigabytes, gigabytes / bandwidth, peak_memory(way, device)]
+                    [size, batch, what, name, statistics.median(times), min(times), busy]
+                    + [
+                        ratio if name == "ours" else "",
+                        gigaflop,
+                        gigaflop / speed,
+                        gigabytes,
+                        gigabytes / bandwidth,
+                        peak_memory(way, device),
+                    ]
                 )
                 spent = shares(way, device)
                 parts.append([size, what, name, *(100 * spent[part] / spent.total() for part in PARTS)])
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    heads = ["size", "batch", "what", "way", "s a sample", "least", "published / ours", "GFLOP", "arithmetic s"]
-    heads += ["GB", "traffic s", "peak GB"]
+    heads = ["size", "batch", "what", "way", "s a sample", "least", "processor s", "published / ours", "GFLOP"]
+    heads += ["arithmetic s", "GB", "traffic s", "peak GB"]
     print(tabulate(rows, heads, tablefmt="github", floatfmt=".3g"), end="\n\n")
     print(tabulate(parts, ["size", "what", "way", *(f"{part} %" for part in PARTS)], tablefmt="github", floatfmt=".0f"))
 

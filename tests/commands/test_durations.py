@@ -77,8 +77,8 @@ def test_workers_beside_each_other():
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(4.14, "4.1 s"), (37.2, "37 s"), (110, "110 s"), (725, "12 min"), (6000, "100 min"), (19_000, "5.3 h")]
-    + [(950_400, "11 days")],
+    [(4.14, "4.1 s"), (37.2, "37 s"), (110.0, "110 s"), (725.0, "12 min"), (6000.0, "100 min"), (19_000.0, "5.3 h")]
+    + [(950_400.0, "11 days")],
 )
 def test_durations_for_people(seconds, said):
     assert durations.shown(seconds) == said
