@@ -6,7 +6,8 @@
 The folder gets the archives of all three data sets in their real structure, all 13 splits, 300 frames, and a file with
 random weights in the shapes of CLIP ViT-B/32. Shortened are the recordings (synthetic, of a few classes), the classes
 of each split (its own unseen ones and a few seen ones), the backbone's width, and the epochs. So nothing that comes out
-means anything; what counts is that all of it comes out. `tests/test_rehearsal.py` runs the same in one process.
+means anything; what counts is that all of it comes out. `tests/test_rehearsal.py` runs the same in one process, with a
+narrower text encoder.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from scople.base.errors import ScopleError
 from scople.base.seeding import seeded
 from scople.data.class_names import load_dataset_classes
 from scople.demo import load_programs, write_ntu_archives, write_pku
-from scople.text.clip import SIZES
+from scople.text import clip
 from scople.text.torchvision_operators import declare_torchvision_operators
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,7 +68,7 @@ def prepare(place: Path, jobs: int = 0) -> None:
     from open_clip.transformer import QuickGELU, TextTransformer
 
     with seeded(params["seed"], "rehearsal"):
-        model = TextTransformer(**SIZES, act_layer=QuickGELU)
+        model = TextTransformer(**clip.SIZES, act_layer=QuickGELU)
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, weights)
     profile = params["profiles"]["paper"]
     for section, changes in SCALE.items():
