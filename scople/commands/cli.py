@@ -43,7 +43,11 @@ def root(
 
 
 @app.command(epilog="Example: scople doctor")
-def doctor() -> None:
+def doctor(
+    time: Annotated[
+        bool, typer.Option("--time", help="Time a few steps of each stage and estimate how long everything takes.")
+    ] = False,
+) -> None:
     """Check what a long run needs.
 
     Looks at archives, weights, device, memory, disk and versions, prints one line for each and changes nothing. Exit
@@ -52,7 +56,7 @@ def doctor() -> None:
     from scople.commands.doctor import main
 
     _words("doctor")
-    main()
+    main(time=time)
 
 
 @app.command(epilog="Example: scople verify lock")

@@ -1,0 +1,171 @@
+"""How long the pipeline of the active profile will take on this machine: `scople doctor --time`.
+
+`scople.commands.rates` times a few steps of each stage; the number of samples does the rest. Stages of one split come
+one after the other, splits do not wait for each other.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import torch
+
+from scople.base.errors import ScopleError
+from scople.base.params import Params, Profile
+from scople.base.shapes import JOINTS, PERSONS
+from scople.commands.checkup import INSTANCES
+from scople.commands.rates import STEPS, Rates, measure, seconds_of
+from scople.data.corpus import LARGEST_KEPT
+from scople.formats.datasets import DataSet
+from scople.formats.ntu import parse_name
+from scople.formats.recordings import NtuSkeletons, Plan
+from scople.pipeline.layout import DATASETS, Layout, load_problem
+from scople.pipeline.running import device
+
+TRAINING_SHARE = 0.7
+"""Samples by training subjects where nothing can be counted: NTU-60 has 71 %, NTU-120 55 %, PKU-MMD 87 %."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Samples of a data set by training and by test subjects, and where their number comes from."""
+
+    training: int
+    test: int
+    source: str
+
+
+def estimate(params: Params) -> Iterator[str]:
+    """The lines of `doctor --time`, one at a time, as they are known."""
+    counted, parsing = {}, 0.0
+    for name in params.datasets:
+        line, spent, counted[name] = estimate_parse(params, name)
+        parsing += spent
+        yield line
+    rates = measure(params)
+    load, cores = psutil.getloadavg()[0], os.cpu_count() or 1
+    busy = f"; the machine is busy (load {load:.1f} on {cores} cores), an idle one is faster" if load > cores else ""
+    yield f"time  {_where(params)}: extrapolated from {STEPS} steps of each stage at the sizes of this profile{busy}"
+    stages = {split: split_seconds(params, split, counted[params.dataset_of(split)], rates) for split in params.splits}
+    for split, spent in stages.items():
+        parts = ", ".join(f"{stage} {shown(seconds)}" for stage, seconds in spent.items())
+        yield f"time  {split}: {shown(sum(spent.values()))} ({parts})"
+    yield from _in_all(params, parsing, [sum(spent.values()) for spent in stages.values()])
+
+
+def estimate_parse(params: Params, name: str) -> tuple[str, float, Counted]:
+    """A data set's line, the seconds of its parse stage (0 where they are not known) and its samples."""
+    layout, dataset = Layout(params.profile), DataSet.load(DATASETS / f"{name}.yaml")
+    folder = layout.raw(params.raw_folder_of(name))
+    plan = None
+    if not dataset.missing_archives(folder):
+        try:
+            plan = dataset.recordings.plan(folder, classes=len(dataset.classes), body_choice=params.method.body_choice)
+        except ScopleError:  # the checks have said so
+            plan = None
+    counted = count(params, dataset, plan, layout.corpus(name) / "index.csv")
+    samples = f"{counted.training:,} training and {counted.test:,} test samples ({counted.source})"
+    if plan is None or not plan.tasks:
+        return f"time  parse {name}: not timed, its archives are not there; {samples}", 0.0, counted
+    few = plan.tasks[:: max(1, len(plan.tasks) // STEPS)][:STEPS]
+    seconds = seconds_of(lambda: [plan.read(task) for task in few]) / len(few)
+    jobs = params.machine.jobs or os.cpu_count() or 1
+    whole = seconds * len(plan.tasks) / jobs
+    return f"time  parse {name}: {shown(whole)} in {jobs} processes; {samples}", whole, counted
+
+
+def count(params: Params, dataset: DataSet, plan: Plan | None, index: Path) -> Counted:
+    """Samples by training and test subjects: of the packed corpus, else by the archives' names, else as expected."""
+    if index.is_file():
+        is_training = pd.read_csv(index)["is_training"]
+        return Counted(int(is_training.sum()), int((~is_training).sum()), "as packed")
+    recordings = dataset.recordings
+    if plan is not None:
+        if isinstance(recordings, NtuSkeletons):
+            names = (parse_name(copies[0].name) for task in plan.tasks for copies in task)
+            is_training = [name is not None and name.performer in recordings.train_subjects for name in names]
+            return Counted(sum(is_training), len(is_training) - sum(is_training), "by their names")
+        training = sum(INSTANCES for *_, is_training in plan.tasks if is_training)
+        return Counted(training, INSTANCES * len(plan.tasks) - training, f"{INSTANCES} a video")
+    if Layout(params.profile).is_synthetic(params.raw_folder_of(dataset.name)):
+        classes = len(dataset.classes)
+        return Counted(classes * params.demo.training_samples, classes * params.demo.test_samples, "to be written")
+    expected = dataset.expected.recordings - dataset.expected.missing if dataset.expected else 0
+    samples = expected * (1 if isinstance(recordings, NtuSkeletons) else INSTANCES)
+    training = round(TRAINING_SHARE * samples)
+    return Counted(training, samples - training, f"as expected, {TRAINING_SHARE:.0%} for training")
+
+
+def split_seconds(params: Params, split_name: str, counted: Counted, rates: Rates) -> dict[str, float]:
+    """Stage → seconds; the classes of a data set count as equally large."""
+    scale = params.scale
+    split, classes = load_problem(params, split_name)
+    seen, inner = len(split.seen), len(split.without_pseudo_unseen.seen)
+    training, test = round(counted.training * seen / len(classes)), counted.test
+    size = 4 * 3 * scale.frames * JOINTS * PERSONS  # bytes of a normalised sample
+
+    def read(samples: int) -> float:
+        is_kept = samples * size <= LARGEST_KEPT
+        return 0.0 if is_kept or params.machine.workers else rates.reading_sample
+
+    backbones = len(params.backbone_seeds)
+    epoch = training * (rates.training_sample + read(training))
+    extracted = training * (rates.forward_sample + read(training)) + test * (rates.forward_sample + read(test))
+
+    learned = round(training * inner / seen * (1 - params.method.gate_holdout))
+    steps = {each: math.ceil(each / scale.train.batch_size) * scale.train.epochs for each in (training, learned)}
+    calibration = steps[learned] * rates.at(rates.step, inner) + scored(training - learned, inner, scale, rates)
+    trained = steps[training] * rates.at(rates.step, seen) + calibration
+    # The model as it began, every test sample, then the attention of each class.
+    evaluated = 2 * scored(test, seen, scale, rates) + rates.at(rates.text, seen)
+    repeats = len(params.seeds)
+    return {
+        "pretrain": rates.start + backbones * scale.pretrain.epochs * epoch,
+        "features": rates.start + backbones * extracted,
+        "train": repeats * (rates.start + trained),
+        "evaluate": rates.start + repeats * evaluated,
+    }
+
+
+def scored(samples: int, classes: int, scale: Profile, rates: Rates) -> float:
+    """Seconds of scoring samples against all candidates once."""
+    batches = math.ceil(samples / scale.evaluate.batch_size)
+    return rates.at(rates.text, classes) + batches * rates.at(rates.scored_batch, classes)
+
+
+def _where(params: Params) -> str:
+    where, machine = device(params), params.machine
+    return torch.cuda.get_device_name(where) if where.type == "cuda" else f"CPU, machine.threads {machine.threads}"
+
+
+def _in_all(params: Params, parsing: float, splits: list[float]) -> Iterator[str]:
+    """Everything one after the other, and beside each other by as many workers as there is room for, and one more."""
+    yield f"time  in all: {shown(parsing + sum(splits))}, one stage at a time; tables and pictures take seconds more"
+    if device(params).type == "cuda":
+        here, what = torch.cuda.device_count(), "GPU"
+    else:
+        here, what = max(1, (os.cpu_count() or 1) // params.machine.threads), "worker of as many threads"
+    for workers in (here, here + 1) if here > 1 else (here + 1,):
+        lasts = parsing + makespan(splits, workers)
+        more = f"; one more {what}" if workers > here else ""
+        yield f"time  beside each other{more}: {shown(lasts)} with {workers} at a time (`scople spread`)"
+
+
+def makespan(times: list[float], workers: int) -> float:
+    """Seconds until the last of some independent jobs is done, the longest begun first; nothing slows down another."""
+    ends = [0.0] * workers
+    for each in sorted(times, reverse=True):
+        ends[ends.index(min(ends))] += each
+    return max(ends)
+
+
+def shown(seconds: float) -> str:
+    """Two digits and a unit that a person would choose: 4.1 s, 37 s, 12 min, 5.3 h, 11 days."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.2g} {unit}" if seconds < 100 * size else f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds:.0f} s"
