@@ -102,6 +102,7 @@ def test_a_training_that_was_killed_ends_with_the_same_bytes(name, tmp_path, mon
     assert as_bytes(resumed) == as_bytes(undisturbed)
 
 
+@pytest.mark.slow
 def test_classes_that_lie_apart_are_told_from_each_other_and_shuffled_samples_are_not(name):
     intervals = made(name, 1)[0].intervals
     features, targets = separated(intervals, classes=4, samples=29)

@@ -193,6 +193,7 @@ def test_dropout_keeps_the_mean_and_comes_from_the_generator():
     assert torch.equal(dropped(values, 0.0, torch.Generator()), values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "gives_away"), [(name, name == "purls") for name in NAMES])
 def test_only_the_own_query_gives_labels_away(name, gives_away):
     """The measured fault of the published training: its loss falls where skeletons tell nothing."""

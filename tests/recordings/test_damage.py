@@ -55,6 +55,7 @@ def outcome(path, content: bytes, reading: Reading) -> list[Clip] | str:
         return str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_damage_gives_clips_or_a_sentence(tmp_path, name, recwarn):
     generator = np.random.default_rng(7)
@@ -97,6 +98,7 @@ def test_random_bytes_under_any_name(tmp_path):
             assert isinstance(outcome(tmp_path / "x", content, Reading()), str)
 
 
+@pytest.mark.slow
 def test_no_damage_runs_code(tmp_path):
     """Python itself tells of everything that starts a program or runs text (`sys.addaudithook`)."""
     events, is_listening = [], [False]
