@@ -45,7 +45,7 @@ def main(params: Params, split_name: str) -> str:
         profile=params.profile,
         variant=params.variant,
         repeat=repeat,
-        is_synthetic=layout.is_synthetic(params.raw_folder_of(dataset)),
+        is_synthetic=params.profile == "demo",
         frames=params.scale.frames,
         joints=list(JOINT_NAMES),
         width=params.scale.pretrain.width,
@@ -56,7 +56,7 @@ def main(params: Params, split_name: str) -> str:
         unseen=names_of(classes, split.unseen),
         thresholds={gate: entry["threshold"] for gate, entry in gates.items()},
         computed_by=known["computed_by"],
-        versions={name: version(name) for name in PACKAGES},
+        versions={name: version(name).partition("+")[0] for name in PACKAGES},
         made_from=known["made_from"],
     )
     card = model_card(config, known["test_samples"], known["chance"], list(known["repeats"].values()))
