@@ -1,15 +1,37 @@
-"""From files to clips: which files there are, and each recording as the sequence that `normalise` takes.
+"""From a file to clips: each recording as the sequence that `normalise` takes.
 
-The reader of a format gives takes (`scople.recordings.takes`) in the file's own joints, units and rate; what turns them
-into Kinect v2's 25 joints, metres and 30 frames a second is the same for all formats and stands here.
+The reader of a format gives takes (`scople.recordings.takes`) in the file's own joints, unit and rate. What makes 25
+joints, metres and 30 frames a second of them is the same for all (`scople.recordings.standard`).
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32
+
+from scople.base.errors import ScopleError
+from scople.data.samples import BadMember
+from scople.recordings.arrays import read_npy, read_npz
+from scople.recordings.files import find_files as find_files
+from scople.recordings.files import format_of, read_content, shown_name
+from scople.recordings.joint_maps import load_map
+from scople.recordings.mmpose import read_mmpose
+from scople.recordings.pyskl import read_pyskl
+from scople.recordings.sensors import read_ntu, read_pku
+from scople.recordings.standard import Reading as Reading
+from scople.recordings.standard import standard
+from scople.recordings.tables import read_csv
+from scople.recordings.takes import Take
+
+_READERS = {
+    "NumPy array": read_npy,
+    "NumPy archive": read_npz,
+    "CSV table": read_csv,
+    "MMPose JSON": read_mmpose,
+    "pyskl pickle": read_pyskl,
+    "PKU-MMD skeleton text": read_pku,
+}
 
 
 @dataclass(frozen=True)
@@ -28,43 +50,29 @@ class Clip:
     estimated: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How files are to be read; what a format fixes itself (NTU, PKU-MMD) is taken from the format.
-
-    Attributes:
-        joints: a map in `datasets/joints`, or the path of a yaml file of the same form.
-        fps: frames a second of the files; None takes what a file tells, and 30 where it tells nothing.
-        unit: of the coordinates.
-        up: the axis that points up: y as in Kinect's camera space, z as in motion capture, -y as in pictures.
-        allow_2d: whether recordings without depth are read, with z = 0.
-        body_choice: which two bodies are kept of many, a key of `scople.data.skeletons.BODY_CHOICES`.
-    """
-
-    joints: str = "ntu25"
-    fps: float | None = None
-    unit: Literal["m", "mm"] = "m"
-    up: Literal["y", "z", "-y"] = "y"
-    allow_2d: bool = False
-    body_choice: str = "energy"
-
-
-def find_files(arguments: list[str]) -> list[Path]:
-    """The files that a person names, sorted, none twice.
-
-    A file is taken as it is, a folder with everything below it that has a known suffix, a pattern with what it matches.
-    `-` stands for standard input and comes first.
-
-    Raises:
-        ScopleError: an argument names nothing that can be read.
-    """
-    raise NotImplementedError
-
-
 def read_clips(path: Path, reading: Reading) -> list[Clip]:
     """All recordings of one file, in the file's order; `Path("-")` is standard input.
 
     Raises:
         ScopleError: the file cannot be read, is damaged, or does not fit to `reading`.
     """
-    raise NotImplementedError
+    joint_map = load_map(reading.joints)
+    content = read_content(path)
+    name = shown_name(path)
+    kind = "a recording"
+    try:
+        kind = format_of(path, content)
+        takes = read_ntu(content, reading.body_choice) if kind == "NTU skeleton text" else _READERS[kind](content)
+    except BadMember as error:
+        raise ScopleError(f"{name} cannot be read as {kind} ({error}): correct or replace it.") from error
+    return [_clip(name, take, reading, joint_map) for take in takes]
+
+
+def _clip(name: str, take: Take, reading: Reading, joint_map) -> Clip:
+    name = f"{name} {take.number}" if take.number else name
+    try:
+        return Clip(name, *standard(take, reading, joint_map))
+    except BadMember as error:
+        raise ScopleError(f"{name} cannot be used ({error}): correct or replace it.") from error
+    except ScopleError as error:
+        raise ScopleError(f"{name} cannot be used: {error}") from error

@@ -1,0 +1,228 @@
+"""Pickles that hold data: NumPy arrays, numbers, texts, lists, tuples and dictionaries. Nothing in a file is run.
+
+A pickle is a program for a stack machine that may call whatever Python can import. Here it can call six functions of
+this file in the places of NumPy's own, and they only note what they are given. An array is made when it is asked for,
+after a check of its type and its size against the bytes that the file really has; so no number in a file can make
+memory soar. Which codes the machine knows is listed; all others are refused.
+"""
+
+import io
+import math
+import pickle
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Num
+
+from scople.base.errors import ScopleError, printable
+from scople.data.samples import BadMember
+
+_TYPE = re.compile(r"[biufcSU?]\d{0,4}")
+_NUMBERS = re.compile(r"[fiu][1248]")
+
+
+class PackedType:
+    """A NumPy type as a pickle describes it: a name such as f4, and the order of its bytes."""
+
+    __slots__ = ("name", "order")
+
+    def __init__(self, name: str, order: str = "<"):
+        self.name = name
+        self.order = order
+
+
+class PackedArray:
+    """An array as a pickle describes it: its bytes, and how they are to be read."""
+
+    __slots__ = ("shape", "kind", "is_fortran", "content")
+
+    def __init__(self, shape: tuple[int, ...], kind: PackedType | None, is_fortran: bool, content: bytes):
+        self.shape = shape
+        self.kind = kind
+        self.is_fortran = is_fortran
+        self.content = content
+
+    def array(self) -> Num[np.ndarray, "..."]:
+        """The array itself.
+
+        Raises:
+            BadMember: it does not hold real numbers, or its bytes do not fill its shape.
+        """
+        if self.kind is None or not _NUMBERS.fullmatch(self.kind.name) or self.kind.name == "f1":
+            raise BadMember("an array holds something other than numbers")
+        dtype = np.dtype(self.kind.order + self.kind.name)
+        if math.prod(self.shape) * dtype.itemsize != len(self.content):
+            raise BadMember(f"an array of shape {printable(str(self.shape))} has {len(self.content)} bytes")
+        return np.frombuffer(self.content, dtype).reshape(self.shape, order="F" if self.is_fortran else "C")
+
+
+def load(content: bytes) -> Any:
+    """The value that a pickle holds, with every NumPy array or number as a `PackedArray`.
+
+    Raises:
+        BadMember: it holds or asks for anything else, or it is damaged.
+    """
+    try:
+        return _Machine(io.BytesIO(content)).load()
+    except ScopleError:
+        raise
+    # A stack machine on damaged input raises whatever the objects on its stack raise.
+    except Exception as error:
+        raise BadMember(f"it is no whole pickle ({printable(str(error) or type(error).__name__)})") from error
+
+
+def _refuse(what: str) -> BadMember:
+    return BadMember(f"it asks for {what}, only NumPy arrays and plain containers are read")
+
+
+def _type(name: object, *flags: object) -> PackedType:
+    if not (isinstance(name, str) and _TYPE.fullmatch(name) and len(flags) <= 2):
+        raise _refuse(f"the NumPy type {printable(str(name)) if isinstance(name, str) else type(name).__name__}")
+    return PackedType(name)
+
+
+def _empty_array(kind: object, shape: object, code: object) -> PackedArray:
+    return PackedArray((0,), None, False, b"")
+
+
+def _from_buffer(content: object, kind: object, shape: object, order: object) -> PackedArray:
+    return _checked((1, shape, kind, order == "F", content))
+
+
+def _scalar(kind: object, content: object = b"") -> PackedArray:
+    return _checked((1, (), kind, False, content))
+
+
+def _bytes_of_text(text: object, encoding: object) -> bytes:
+    if not (isinstance(text, str) and encoding == "latin1"):
+        raise _refuse("an encoding other than latin1")
+    return text.encode("latin1")
+
+
+def _dictionary() -> dict:
+    return {}
+
+
+def _array_class(*arguments: object) -> None:
+    raise _refuse("an array without its content")
+
+
+_FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {
+    ("numpy", "dtype"): _type,
+    ("numpy", "ndarray"): _array_class,
+    ("_codecs", "encode"): _bytes_of_text,
+    ("collections", "OrderedDict"): _dictionary,
+}
+for _core in ("numpy.core", "numpy._core"):  # as NumPy 1 and as NumPy 2 spells it
+    _FUNCTIONS |= {
+        (f"{_core}.multiarray", "_reconstruct"): _empty_array,
+        (f"{_core}.multiarray", "scalar"): _scalar,
+        (f"{_core}.numeric", "_frombuffer"): _from_buffer,
+    }
+
+
+def _checked(state: object) -> PackedArray:
+    if not (isinstance(state, tuple) and len(state) == 5):
+        raise BadMember("the description of an array is not complete")
+    _, shape, kind, is_fortran, content = state
+    is_shape = isinstance(shape, tuple) and len(shape) <= 8 and all(type(n) is int and 0 <= n < 2**40 for n in shape)
+    if not (is_shape and isinstance(kind, PackedType)):
+        raise BadMember("the description of an array has no shape or no type")
+    if not isinstance(content, bytes | bytearray):
+        raise _refuse("an array of objects")
+    return PackedArray(shape, kind, bool(is_fortran), bytes(content))
+
+
+_KNOWN = (
+    "PROTO FRAME STOP MARK POP POP_MARK DUP NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT "
+    "BINFLOAT STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 UNICODE SHORT_BINUNICODE BINUNICODE "
+    "BINUNICODE8 EMPTY_LIST LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT GET BINGET "
+    "LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE GLOBAL STACK_GLOBAL"
+).split()
+"""Codes that work as always; those that fill dictionaries, call and build are written below."""
+
+
+class _Codes(dict[int, Callable[..., None]]):
+    """What each code of the machine does; one that is not listed is refused."""
+
+    def __missing__(self, code: int) -> Callable[..., None]:
+        raise _refuse(f"the code {code}")
+
+
+class _Machine(pickle._Unpickler):
+    """The unpickler in Python: its memory is a dictionary, where the one in C makes room for any number that is named.
+
+    Every code is a function here, and those that are not listed do not exist.
+    """
+
+    dispatch: _Codes
+
+    def find_class(self, module: str, name: str) -> Callable[..., Any]:
+        if not (isinstance(module, str) and isinstance(name, str) and (module, name) in _FUNCTIONS):
+            raise _refuse(printable(f"{module}.{name}"))
+        return _FUNCTIONS[module, name]
+
+    def persistent_load(self, pid: object) -> None:
+        raise _refuse("a persistent object")
+
+    def call(self) -> None:
+        arguments, function = self.stack.pop(), self.stack[-1]
+        if not (isinstance(arguments, tuple) and any(function is each for each in _FUNCTIONS.values())):
+            raise _refuse("a call")
+        self.stack[-1] = function(*arguments)
+
+    def build(self) -> None:
+        state, target = self.stack.pop(), self.stack[-1]
+        if isinstance(target, PackedArray):
+            packed = _checked(state)
+            target.shape, target.kind = packed.shape, packed.kind
+            target.is_fortran, target.content = packed.is_fortran, packed.content
+        elif isinstance(target, PackedType):
+            if not (isinstance(state, tuple) and len(state) >= 5 and state[1] in ("<", ">", "|", "=")):
+                raise BadMember("the description of a NumPy type is not complete")
+            if any(part is not None for part in state[2:5]):
+                raise _refuse("a NumPy type with fields")
+            target.order = state[1]
+        else:
+            raise _refuse(f"a state of {type(target).__name__}")
+
+    def fill(self, target: object, items: list) -> None:
+        if not isinstance(target, dict):
+            raise _refuse(f"items of {type(target).__name__}")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            # Python takes the hash of a tuple without a look at how deep it is.
+            if not isinstance(key, str | int | bytes | None):
+                raise _refuse(f"a dictionary with keys of the kind {type(key).__name__}")
+            target[key] = value
+
+    def set_item(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self.fill(self.stack[-1], [key, value])
+
+    def set_items(self) -> None:
+        items = self.pop_mark()
+        self.fill(self.stack[-1], items)
+
+    def make_dictionary(self) -> None:
+        items = self.pop_mark()
+        self.append({})
+        self.fill(self.stack[-1], items)
+
+    def read_bytes(self) -> None:
+        length = int.from_bytes(self.read(8), "little")
+        self.append(self.read(min(length, 2**62)))  # without making room for it first
+
+
+_Machine.dispatch = _Codes(
+    {code: pickle._Unpickler.dispatch[code] for code in (getattr(pickle, name)[0] for name in _KNOWN)}
+)
+_Machine.dispatch |= {
+    pickle.REDUCE[0]: _Machine.call,
+    pickle.BUILD[0]: _Machine.build,
+    pickle.SETITEM[0]: _Machine.set_item,
+    pickle.SETITEMS[0]: _Machine.set_items,
+    pickle.DICT[0]: _Machine.make_dictionary,
+    pickle.BYTEARRAY8[0]: _Machine.read_bytes,
+}
