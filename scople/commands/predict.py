@@ -163,9 +163,8 @@ def _pieces(
             if not pieces:
                 raise ScopleError(f"nobody is seen in {printable(file, 150)}: record again.")
         except (ScopleError, OSError) as error:
-            reason = str(error)
-            found.failed[file] = reason
-            print(f"error: {printable(file, 150)}: {reason}", file=sys.stderr)
+            found.failed[file] = reason = str(error)
+            print(f"error: predict: {reason}", file=sys.stderr)
             continue
         yield from pieces
 

@@ -36,6 +36,8 @@ MOMENTS = 5
 
 SIZE, DOTS_PER_INCH = 4.0, 90
 
+LEGEND = "Joints, pale to dark red: how much the label looked there."
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -70,11 +72,10 @@ def draw(sequence: Float32[np.ndarray, "M T V C"], seen: Sequence[Seen], path: P
     frames = sequence.shape[1]
     if path.suffix.lower() == ".png":
         moments = np.unique(np.linspace(0, frames - 1, MOMENTS).round().astype(int))
-        figure = Figure(figsize=(0.62 * SIZE * len(moments), SIZE), dpi=DOTS_PER_INCH)
-        for place, frame in zip(figure.subplots(1, len(moments), squeeze=False)[0], moments.tolist(), strict=True):
-            stage = _Stage(place, sequence)
-            stage.show(frame, _nearest(seen, frame))
-            place.set_title(f"{frame / FRAMES_PER_SECOND:.1f} s", fontsize=8, color=FAINT, y=-0.04)
+        figure = Figure(figsize=(0.6 * SIZE * len(moments), SIZE), dpi=DOTS_PER_INCH)
+        for number, frame in enumerate(moments.tolist()):
+            axes = figure.add_axes(((number + 0.05) / len(moments), 0.13, 0.9 / len(moments), 0.7))
+            _Stage(axes, sequence).show(frame, _nearest(seen, frame))
         shown = _nearest(seen, frames // 2)
         _caption(figure, shown.answer, note)
         with whole(path) as beside:
@@ -101,7 +102,7 @@ def draw(sequence: Float32[np.ndarray, "M T V C"], seen: Sequence[Seen], path: P
 
 def _animation(sequence: Float32[np.ndarray, "M T V C"], seen: Sequence[Seen], note: str) -> list[Image.Image]:
     figure = Figure(figsize=(SIZE, 1.15 * SIZE), dpi=DOTS_PER_INCH)
-    stage = _Stage(figure.subplots(), sequence)
+    stage = _Stage(figure.add_axes((0.03, 0.13, 0.94, 0.73)), sequence)
     pictures, captioned = [], None
     for frame in range(0, sequence.shape[1], FRAMES_PER_SECOND // SHOWN_PER_SECOND):
         shown = _nearest(seen, frame)
@@ -109,8 +110,6 @@ def _animation(sequence: Float32[np.ndarray, "M T V C"], seen: Sequence[Seen], n
             _caption(figure, shown.answer, note)
             captioned = shown
         stage.show(frame, shown)
-        # The clock makes every picture another one; Pillow would join equal ones into one of twice the duration.
-        stage.axes.set_title(f"{frame / FRAMES_PER_SECOND:.1f} s", fontsize=8, color=FAINT, y=-0.04)
         pictures.append(_picture(figure))
     return pictures
 
@@ -123,10 +122,11 @@ class _Stage:
         self.places = sequence[..., :2] * np.array([-1, 1], np.float32)  # x grows to the camera's left
         self.is_there = sequence.any(axis=(2, 3))
         axes.set_axis_off()
-        axes.set_aspect("equal")
         low, high = (end(self.places[self.is_there], axis=(0, 1)) for end in (np.min, np.max))
-        middle, reach = (low + high) / 2, max(0.1, float((high - low).max())) * 0.55
-        axes.set(xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] - reach, middle[1] + reach))
+        middle, box = (low + high) / 2, axes.bbox.size
+        reach = 0.55 * max(0.1, *(high - low) / box * box.max()) * box / box.max()  # as many metres an inch either way
+        (left, bottom), (right, top) = middle - reach, middle + reach
+        axes.set(xlim=(left, right), ylim=(bottom, top))
         self.bones = axes.add_collection(LineCollection([], colors="#9a9a9a", linewidths=1.5, zorder=1))
         style = {"cmap": ATTENTION_COLOURS, "norm": Normalize(0, BRIGHTEST, clip=True), "edgecolors": "#5a5a5a"}
         self.joints = axes.scatter([], [], c=[], linewidths=0.4, zorder=2, **style)
@@ -140,6 +140,8 @@ class _Stage:
         self.joints.set_offsets(bodies[:, order].reshape(-1, 2))
         self.joints.set_array(np.tile(shares[order], len(bodies)))
         self.joints.set_sizes(8 + 85 * self.joints.norm(np.tile(shares[order], len(bodies))))
+        # Pillow joins equal pictures into one of twice the duration; the clock makes every one another one.
+        self.axes.set_title(f"{frame / FRAMES_PER_SECOND:.1f} s", fontsize=8, color=FAINT, y=-0.05)
 
 
 def _even_shares(attention: Float32[np.ndarray, " J"]) -> Float[np.ndarray, " V"]:
@@ -161,8 +163,8 @@ def _caption(figure: Figure, answer: Answer, note: str) -> None:
     figure.text(0.5, 0.985, name, va="top", fontsize=13, weight="bold", color=INK, **plain)
     said = f"{100 * answer.probabilities[0]:.1f} %, chance {100 * answer.chance:.1f} %"
     figure.text(0.5, 0.925, said, va="top", fontsize=9, color=FAINT, **plain)
-    width = int(figure.get_size_inches()[0] * 18)
-    figure.text(0.5, 0.012, textwrap.fill(note, width), va="bottom", fontsize=6.5, color=FAINT, **plain)
+    lines = textwrap.wrap(f"{LEGEND} {note}".strip(), int(figure.get_size_inches()[0] * 18))
+    figure.text(0.5, 0.012, "\n".join(lines), va="bottom", fontsize=6.5, color=FAINT, **plain)
 
 
 def _picture(figure: Figure) -> Image.Image:

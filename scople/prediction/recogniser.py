@@ -14,7 +14,6 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
-from scople.backbone.pretraining import extract
 from scople.backbone.shift_gcn import ShiftGCN
 from scople.base.documents import quoted
 from scople.base.errors import ScopleError
@@ -72,14 +71,12 @@ class Recogniser:
         where = "cuda" if device != "cpu" and has_cuda else "cpu"
         return cls(*load_parts(Path(folder), text_weights), where)
 
-    def predict(
-        self, sequences: Sequence[Float32[np.ndarray, "_M _T V C"]], labels: Labels, *, seen_too: bool = False
-    ) -> list[Answer]:
+    def predict(self, sequences: Sequence[np.ndarray], labels: Labels, *, seen_too: bool = False) -> list[Answer]:
         """Choose a label for every sequence.
 
         Args:
-            sequences: one or two persons each, metres, y up, Kinect v2's 25 joints, 30 frames a second, zeros where a
-                person is absent; any length.
+            sequences: "M T V C" each, of any length: one or two persons in metres, y up, 30 frames a second, the 25
+                joints of Kinect v2; zeros where a person is absent.
             labels: what to choose from, two or more. A mapping gives each a text to encode in its place.
             seen_too: whether the model's gate first chooses between its seen classes and the given labels.
 
@@ -105,9 +102,7 @@ class Recogniser:
             for answer, row, is_unseen in zip(given, seen_scores, chosen.is_unseen.tolist(), strict=True)
         ]
 
-    def attention(
-        self, sequences: Sequence[Float32[np.ndarray, "_M _T V C"]], label: str, labels: Labels
-    ) -> Float32[np.ndarray, "N J"]:
+    def attention(self, sequences: Sequence[np.ndarray], label: str, labels: Labels) -> Float32[np.ndarray, "N J"]:
         """How much one label looks at each token of every sequence, eq. 13: first the joint prompts, then the joints.
 
         Args:
@@ -160,9 +155,11 @@ class Recogniser:
         if not len(sequences):
             return np.empty((0, JOINTS, 0), np.float32)
         normalised = [self._normalised(number, sequence) for number, sequence in enumerate(sequences, 1)]
-        batch = self.config.batches["features"]
-        features, _ = extract(self._backbone, normalised, batch_size=batch, device=self.device)
-        return features
+        size = self.config.batches["features"]
+        batches = (normalised[start : start + size] for start in range(0, len(normalised), size))
+        with torch.no_grad():
+            parts = [self._backbone.joint_features(torch.stack(batch).to(self.device)).cpu() for batch in batches]
+        return torch.cat(parts).numpy()
 
     def _normalised(self, number: int, sequence: np.ndarray) -> Float32[Tensor, "C T V M"]:
         shape = getattr(sequence, "shape", ())
