@@ -25,6 +25,7 @@ from scople.prediction.printing import FORMATS, Report, Row
 from scople.prediction.recogniser import Recogniser
 from scople.prediction.windows import Window, windows
 from scople.recordings.clips import Clip, Reading, find_files, read_clips
+from scople.recordings.joint_maps import load_map
 from scople.recordings.plausibility import doubts
 
 DRAWN = (".gif", ".png")
@@ -136,6 +137,7 @@ def _prepared(call: Call) -> tuple[list[Path], dict[str, str], Path, Recogniser]
     if call.drawing and call.drawing.suffix.lower() not in DRAWN:
         raise ScopleError(f"--draw is {quoted(str(call.drawing))}, but must end in {' or '.join(DRAWN)}: rename it.")
     texts = load_labels(call.labels, call.template)
+    load_map(call.reading.joints)  # a wrong one would cost every file a line
     files = find_files(call.files)
     if call.drawing and len(files) > 1:
         raise ScopleError(f"--draw draws one recording, but {len(files)} files are named: name one.")

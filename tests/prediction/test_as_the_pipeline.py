@@ -11,6 +11,7 @@ import test_stages
 from huggingface_hub import ModelCard
 from typer.testing import CliRunner
 
+from scople.base.arithmetic import settle
 from scople.base.artefacts import load_weights
 from scople.base.errors import ScopleError
 from scople.base.params import load_params
@@ -29,6 +30,13 @@ from stages import export
 SPLIT = test_stages.SPLIT
 
 
+@pytest.fixture(autouse=True)
+def _threads_of_the_chain(_two_threads, root):
+    """They decide the rounding; what is evaluated and what is predicted here has those of params.yaml."""
+    machine = load_params(root / "params.yaml").machine
+    settle(machine.arithmetic, machine.threads)
+
+
 @pytest.fixture(scope="module")
 def place(root, tmp_path_factory):
     """The whole chain on a small data set, its model folder, and its test recordings as files."""
@@ -37,6 +45,7 @@ def place(root, tmp_path_factory):
     os.chdir(place)
     try:
         params = load_params()
+        settle(params.machine.arithmetic, params.machine.threads)
         test_stages.extract_features(params)
         test_stages.train_and_evaluate(params)
         assert "6 seen classes of tiny" in export.main(params, SPLIT)

@@ -27,9 +27,12 @@ def sequences():
     ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def by_the_pipeline(parts, sequences):
-    """Scores of the seen classes and of the labels, one batch of features after the other."""
+    """Scores of the seen classes and of the labels, one batch of features after the other.
+
+    Of each test anew: what a module shares is made before the number of threads is fixed.
+    """
     config, backbone, model = parts
     x = torch.stack([torch.from_numpy(normalise(sequence, config.frames)) for sequence in sequences])
     with torch.no_grad():
