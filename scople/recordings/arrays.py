@@ -8,7 +8,6 @@ import io
 import math
 import warnings
 import zipfile
-import zlib
 
 import numpy as np
 from jaxtyping import Num
@@ -45,13 +44,14 @@ def read_npz(content: bytes) -> list[Take]:
             names = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
             candidates = [key for key in KEYS if key in names] or [name for name in names if name != "fps"]
             if not candidates or (len(candidates) > 1 and candidates[0] not in KEYS):
-                raise BadMember(
-                    f"its arrays are {listed(map(printable, names)) or 'none'}, none is called {listed(KEYS)}"
-                )
+                found = f"its arrays are {listed(map(printable, names))}" if names else "it has no array"
+                raise BadMember(f"{found}, and none is called {listed(KEYS)}")
             bodies = as_bodies(_array(_member(archive, names[candidates[0]])))
             fps = _number(_array(_member(archive, names["fps"]))) if "fps" in names else None
-    # zipfile raises all of these on damage, some of them undocumented.
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, KeyError) as error:
+    except BadMember:
+        raise
+    # On damage zipfile raises errors of five kinds, some of them undocumented.
+    except Exception as error:
         raise BadMember(f"the archive is damaged ({printable(str(error))})") from error
     return [Take(bodies, fps=fps)]
 

@@ -15,7 +15,7 @@ from scople.data.samples import BadMember
 from scople.recordings.arrays import read_npy, read_npz
 from scople.recordings.files import find_files as find_files
 from scople.recordings.files import format_of, read_content, shown_name
-from scople.recordings.joint_maps import load_map
+from scople.recordings.joint_maps import JointMap, load_map
 from scople.recordings.mmpose import read_mmpose
 from scople.recordings.pyskl import read_pyskl
 from scople.recordings.sensors import read_ntu, read_pku
@@ -59,16 +59,16 @@ def read_clips(path: Path, reading: Reading) -> list[Clip]:
     joint_map = load_map(reading.joints)
     content = read_content(path)
     name = shown_name(path)
-    kind = "a recording"
+    kind = "recording"
     try:
         kind = format_of(path, content)
         takes = read_ntu(content, reading.body_choice) if kind == "NTU skeleton text" else _READERS[kind](content)
     except BadMember as error:
-        raise ScopleError(f"{name} cannot be read as {kind} ({error}): correct or replace it.") from error
+        raise ScopleError(f"{name} is no readable {kind} ({error}): correct or replace it.") from error
     return [_clip(name, take, reading, joint_map) for take in takes]
 
 
-def _clip(name: str, take: Take, reading: Reading, joint_map) -> Clip:
+def _clip(name: str, take: Take, reading: Reading, joint_map: JointMap) -> Clip:
     name = f"{name} {take.number}" if take.number else name
     try:
         return Clip(name, *standard(take, reading, joint_map))

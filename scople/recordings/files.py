@@ -1,6 +1,7 @@
 """Which files a person means, what is in them, and which format that is."""
 
 import glob
+import io
 import os
 import sys
 from pathlib import Path
@@ -81,19 +82,28 @@ def read_content(path: Path) -> bytes:
     shown = shown_name(path)
     try:
         if path == STANDARD_INPUT:
-            content = sys.stdin.buffer.read(LARGEST + 1)
+            content = _read(sys.stdin.buffer)
         elif not path.exists():
             raise ScopleError(f"{shown} does not exist: correct the name.")
         elif not path.is_file():  # a pipe would be waited for
             raise ScopleError(f"{shown} is no plain file: name a recording.")
         else:
             with open(path, "rb") as file:
-                content = file.read(LARGEST + 1)
+                content = _read(file)
     except OSError as error:
         raise ScopleError(f"{shown} cannot be read ({error.strerror}): correct its rights.") from error
     if len(content) > LARGEST:
         raise ScopleError(f"{shown} has more than {LARGEST / 1e9:.1f} GB: cut it into several files.")
     return content
+
+
+def _read(file: io.BufferedIOBase) -> bytes:
+    """At most a piece more than `LARGEST` bytes. Python makes room at once for all that is asked for: so in pieces."""
+    pieces, size = [], 0
+    while size <= LARGEST and (piece := file.read(2**20)):
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
 
 
 def shown_name(path: Path) -> str:

@@ -21,6 +21,7 @@ is only an ankle, is not invented.
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,16 @@ def load_map(name: str) -> JointMap:
             f"joint map {quoted(name)} is none of {listed(known)}: take one of them or the path of a yaml file."
         )
     path = Path(name) if is_path else FOLDER / f"{name}.yaml"
+    try:
+        changed = path.stat().st_mtime_ns
+    except (OSError, ValueError):  # a ValueError: the path holds a null character
+        changed = 0
+    return _load(path, changed)
+
+
+@lru_cache(maxsize=32)
+def _load(path: Path, changed: int) -> JointMap:
+    """A map is read once for many recordings, and again when its file has changed."""
     return _Reader(path).joint_map(read_document(path))
 
 

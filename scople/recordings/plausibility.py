@@ -43,9 +43,7 @@ def doubts(clip: Clip) -> list[str]:
                 "look at the unit (--unit) and the joint map (--joints)."
             )
         if np.median(body[:, 3, 1] - body[:, 0, 1]) < 0:
-            found.append(
-                f"The head {whose} is below the pelvis: look at the axis that is up (--up) and the joint map (--joints)."
-            )
+            found.append(f"The head {whose} is below the pelvis: look at the axis (--up) and the joint map (--joints).")
         elif is_swapped(body):
             found.append(
                 f"Left and right {whose} are swapped against the way it faces: look whether the recording is mirrored "
@@ -64,8 +62,8 @@ def is_swapped(body: Float64[np.ndarray, "T V 3"]) -> bool:
     """Whether the person's left lies where the right should, seen from where the person faces.
 
     Toes point forward of the shins. Where a file has no real feet, knees that are bent point forward of the line from
-    hip to ankle. With u up along the spine and f forward the person's left is u x f. Without such a sign, as of a person
-    who stands in a recording without feet, and without depth, the answer is no.
+    hip to ankle. With u up along the spine and f forward the person's left is u x f. Without such a
+    sign (no depth, or a person who stands in a recording without feet) the answer is no.
     """
     by_feet = sum(
         _across(body[:, foot] - body[:, ankle], body[:, ankle] - body[:, knee]) for _, knee, ankle, foot in _LEGS

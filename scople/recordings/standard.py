@@ -43,7 +43,7 @@ class Reading:
     """
 
     joints: str = "ntu25"
-    fps: float | None = None
+    fps: float | int | None = None
     unit: Literal["m", "mm"] = "m"
     up: Literal["y", "z", "-y"] = "y"
     allow_2d: bool = False
@@ -125,8 +125,8 @@ def _mapped(take: Take, joint_map: JointMap, allow_2d: bool) -> tuple[Float[np.n
 def _is_flat(bodies: Float[np.ndarray, "M T V 3"]) -> bool:
     """Whether the third coordinate says nothing: it is the same, or unknown, wherever there is a body."""
     depth = bodies[..., 2][is_present(bodies)]
-    depth = depth[~np.isnan(depth)]
-    return not len(depth) or bool(depth.min() == depth.max())
+    known = depth[~np.isnan(depth)]
+    return depth.size > 0 and (known.size == 0 or bool(known.min() == known.max()))
 
 
 def _in_order(take: Take, joint_map: JointMap) -> Float[np.ndarray, "M T V C"]:
@@ -173,9 +173,9 @@ def _in_metres(bodies: Float[np.ndarray, "M T 25 C"], reading: Reading) -> Float
 
 
 def _at_standard_rate(
-    sequence: Float[np.ndarray, "M T0 25 3"], told: float | None, asked: float | None
+    sequence: Float[np.ndarray, "M T0 25 3"], told: float | None, asked: float | int | None
 ) -> tuple[Float[np.ndarray, "M T 25 3"], list[str]]:
-    fps = asked or told
+    fps = told if asked is None else float(asked)
     if fps is None:
         is_assumed = sequence.shape[1] > 1
         return sequence, [f"{RATE:g} frames a second are assumed, the file does not tell."] * is_assumed
