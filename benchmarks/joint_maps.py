@@ -7,8 +7,8 @@
 centimetres over all frames and bodies; "estimated cm" is the mean over the joints that the map calls estimated.
 "recognised" counts the files whose action the published weights still name, "own class %" is the mean probability that
 they give it. "warned" counts the files that `scople.recordings.plausibility` doubts, "mirrored, warned" those whose
-mirror image it doubts. The last rows are all 25 joints with z = 0 (2-D), and with left and right swapped, which shows what a
-wrong map costs.
+mirror image it doubts. With `--weights` there are two more rows: all 25 joints with z = 0 (2-D), and left and right
+swapped, which show what a wrong map costs.
 
 What this cannot see: another tracker puts the same joint elsewhere, and trembles in its own way. It measures only what
 fewer joints lose.
@@ -34,8 +34,7 @@ from scople.recordings.plausibility import doubts
 FRAMES = 300
 COLUMNS = (
     "map", "joints", "estimated", "mean cm", "estimated cm", "worst joint", "its mean cm", "max cm",
-    "warned", "mirrored, warned",
-    "recognised", "own class %",
+    "warned", "mirrored, warned", "recognised", "own class %",
 )  # fmt: skip
 
 Change = Callable[[np.ndarray], np.ndarray]
@@ -50,14 +49,15 @@ def main() -> None:
     files = find_files([str(options.raw)])
     sequences = [read_clips(path, Reading())[0].sequence for path in files]
     actions = [parse_name(path.name).action for path in files]
-    model = published(options.weights) if options.weights else None
     maps = [load_map(path.stem) for path in sorted(FOLDER.glob("*.yaml"))]
     rows = [row(joint_map, sequences) for joint_map in maps]
-    changes = [there_and_back(joint_map) for joint_map in maps] + [flat, swapped]
-    rows += [["ntu25 without depth (2-D)"] + [""] * 9, ["ntu25, left and right swapped"] + [""] * 9]
-    for line, change in zip(rows, changes, strict=True):
-        line += recognised(model, map(change, sequences), actions) if model else []
-    print(tabulate(rows, COLUMNS if model else COLUMNS[:-2], tablefmt="github", disable_numparse=True))
+    if options.weights:
+        model = published(options.weights)
+        rows += [["ntu25 without depth (2-D)", *[""] * 9], ["ntu25, left and right swapped", *[""] * 9]]
+        for line, change in zip(rows, [*map(there_and_back, maps), flat, swapped], strict=True):
+            line += recognised(model, map(change, sequences), actions)
+    columns = COLUMNS if options.weights else COLUMNS[:-2]
+    print(tabulate(rows, columns, tablefmt="github", disable_numparse=True))
 
 
 def there_and_back(joint_map: JointMap) -> Change:
