@@ -1,4 +1,4 @@
-"""What a person calls, by the command `scople`: doctor, verify, compare, results."""
+"""What a person calls, by the command `scople`: doctor, verify, compare, results, predict."""
 
 from scople.pipeline.starting import start
 

@@ -9,6 +9,7 @@ Exit codes: 0 when all is well, 1 with one sentence when something is to be done
 import shlex
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Literal
 
 try:
@@ -156,6 +157,86 @@ def page(
 
     _words("page", out, *(["recordings"] if recordings else []))
     run(main)
+
+
+@app.command(epilog='Example: scople predict recording.skeleton --labels "wave, clap, sit down"')
+def predict(
+    files: Annotated[list[str], typer.Argument(help="Files, folders, patterns, or `-` for standard input.")],
+    labels: Annotated[
+        str,
+        typer.Option(
+            help="What to choose from: labels with commas between them, a .txt file with one on each line, or a .csv "
+            "file with a column `label` and perhaps a column `description` that is read in the label's place."
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option(help="A model folder, or a split of params.yaml whose model was exported.")
+    ] = "ntu120_110_10",
+    top: Annotated[int, typer.Option(min=1, help="Labels to show of each answer.")] = 5,
+    template: Annotated[
+        str, typer.Option(help="Words around each label, with {} in its place: 'a person doing {}'.")
+    ] = "{}",
+    seen_too: Annotated[
+        bool, typer.Option("--seen-too", help="Let the gate choose between the model's seen classes and your labels.")
+    ] = False,
+    window: Annotated[
+        float | None, typer.Option(min=0.2, help="Seconds of the pieces that a long recording is cut into.")
+    ] = None,
+    stride: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds from one piece's beginning to the next.  [default: --window]")
+    ] = None,
+    output: Annotated[
+        Literal["table", "json", "csv"], typer.Option("--format", help="How the answers are written.")
+    ] = "table",
+    out: Annotated[Path | None, typer.Option(help="Write the answers into this file.")] = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option(help="Draw one recording as .gif or .png, with the joints that the best label looked at."),
+    ] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
+    text_weights: Annotated[
+        str, typer.Option(help="Path of the text encoder's weights.  [default: the published ones]")
+    ] = "",
+    joints: Annotated[
+        str, typer.Option(help="Joints of the recordings: a map of datasets/joints, or your own map as a .yaml file.")
+    ] = "ntu25",
+    fps: Annotated[
+        float | None, typer.Option(min=1, help="Frames a second.  [default: what the file says, or 30]")
+    ] = None,
+    unit: Annotated[Literal["m", "mm"], typer.Option(help="Unit of the coordinates.")] = "m",
+    up: Annotated[Literal["y", "z", "-y"], typer.Option(help="The axis that points up.")] = "y",
+    allow_2d: Annotated[
+        bool, typer.Option("--allow-2d", help="Read recordings without depth; the answers are poor.")
+    ] = False,
+) -> None:
+    """Choose labels for recordings of people.
+
+    Give skeleton files and a few labels in your own words. The answer ranks the labels by probability; chance, the
+    margin to the second label and whatever looks wrong in the recording stand beside it.
+
+    The model always chooses one of your labels, even if none is right. Exit code 1 if some files have no answer.
+    """
+    from scople.commands.predict import Call, main
+    from scople.recordings.clips import Reading
+
+    reading = Reading(joints=joints, fps=fps, unit=unit, up=up, allow_2d=allow_2d)
+    call = Call(
+        files=files,
+        labels=labels,
+        model=model,
+        top=top,
+        template=template,
+        seen_too=seen_too,
+        window=window,
+        stride=stride,
+        output=output,
+        out=out,
+        drawing=draw,
+        device=device,
+        text_weights=text_weights,
+        reading=reading,
+    )
+    raise typer.Exit(main(call))
 
 
 def _words(command: str, *words: str) -> None:

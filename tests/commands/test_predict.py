@@ -1,0 +1,175 @@
+"""`scople predict`: one command from files to answers, whatever is wrong with some of them."""
+
+import csv
+import json
+from io import StringIO
+
+import numpy as np
+import pytest
+import tiny_model
+from PIL import Image
+from typer.testing import CliRunner
+
+from scople.commands.cli import app
+from scople.prediction.card import SYNTHETIC
+
+LABELS = "wave, clap, sit down"
+
+
+@pytest.fixture(scope="module")
+def folder(root, tmp_path_factory):
+    return tiny_model.write_folder(tmp_path_factory.mktemp("models") / "tiny_3_2", tiny_model.make_parts(root))
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with three recordings, as the current one; it is not the project's."""
+    monkeypatch.chdir(tmp_path)
+    for number, (frames, persons) in enumerate([(40, 1), (75, 2), (14, 1)], 1):
+        np.save(tmp_path / f"take_{number}.npy", tiny_model.body(frames, number, persons))
+    return tmp_path
+
+
+@pytest.fixture
+def predict(folder, place):
+    def call(*words, labels=LABELS, model=folder):
+        return CliRunner().invoke(app, ["predict", *words, "--labels", labels, "--model", str(model)])
+
+    return call
+
+
+def test_a_table_for_each_recording(predict):
+    done = predict("take_1.npy", "take_2.npy")
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr == ""
+    blocks = done.stdout.split("\n\n")
+    assert [block.splitlines()[0] for block in blocks] == ["take_1.npy", "take_2.npy"]
+    for block in blocks:
+        assert all(label in block for label in LABELS.split(", "))
+        assert "chance 33.3 %" in block
+        assert f"note: {SYNTHETIC}" in block
+
+
+def test_json_on_standard_output_is_one_document(predict):
+    document = json.loads(predict("take_*.npy", "--format", "json", "--top", "3").stdout)
+    assert [answer["recording"] for answer in document["answers"]] == ["take_1.npy", "take_2.npy", "take_3.npy"]
+    for answer in document["answers"]:
+        shares = [entry["probability"] for entry in answer["labels"]]
+        assert sum(shares) == pytest.approx(1, abs=1e-12)
+        assert shares == sorted(shares, reverse=True)
+        assert answer["margin"] == pytest.approx(shares[0] - shares[1])
+        assert answer["note"] == SYNTHETIC
+
+
+def test_top_and_csv_and_out(predict, place):
+    done = predict(".", "--format", "csv", "--top", "2", "--out", "answers.csv")
+    assert (done.exit_code, done.stdout) == (0, "")
+    rows = list(csv.DictReader(StringIO((place / "answers.csv").read_text())))
+    assert [row["rank"] for row in rows] == 3 * ["1", "2"]
+
+
+def test_windows_are_a_table_of_times(predict):
+    done = predict("take_2.npy", "--window", "1", "--stride", "0.5", "--format", "json")
+    spans = [(answer["start"], answer["end"]) for answer in json.loads(done.stdout)["answers"]]
+    assert spans == [(0, 1), (0.5, 1.5), (1, 2), (1.5, 2.5)]
+    assert "from s" in predict("take_2.npy", "--window", "1").stdout
+
+
+def test_the_gate_may_choose_a_seen_class(predict):
+    """Every entropy of three classes is above or below 1 nat; both kinds are named."""
+    document = json.loads(predict("take_*.npy", "--seen-too", "--format", "json").stdout)
+    for answer in document["answers"]:
+        candidates = tiny_model.SEEN if answer["chosen_from"] == "seen classes" else LABELS.split(", ")
+        assert sorted(entry["label"] for entry in answer["labels"]) == sorted(candidates)
+
+
+def test_a_label_that_is_a_seen_class_is_said(predict):
+    done = predict("take_1.npy", labels="Jump up, clap")
+    assert "warning: 'Jump up' is a seen class" in done.stdout
+    assert "seen class" not in predict("take_1.npy").stdout
+
+
+def test_what_does_not_look_like_a_person_is_said(predict, place):
+    np.save(place / "head_down.npy", tiny_model.body(9, 1) * np.array([1, -1, 1], np.float32))
+    printed = predict("head_down.npy").stdout
+    assert "below the pelvis" in printed
+    assert "9 frames" in printed
+
+
+def test_a_bad_file_costs_one_line_and_not_the_batch(predict, place):
+    (place / "take_0.npy").write_bytes(b"not an array")
+    np.save(place / "take_4.npy", np.zeros((30, 25, 3), np.float32))
+    done = predict("take_*.npy", "--format", "json")
+    assert done.exit_code == 1
+    document = json.loads(done.stdout)
+    assert len(document["answers"]) == 3
+    assert [entry["file"] for entry in document["failed"]] == ["take_0.npy", "take_4.npy"]
+    first, second, last = done.stderr.splitlines()
+    assert "take_0.npy" in first
+    assert "take_4.npy" in second
+    assert last == "2 of 5 files have no answer."
+    assert "Traceback" not in done.stderr
+
+
+def test_a_good_file_has_the_same_answer_beside_a_bad_one(predict, place):
+    before = json.loads(predict("take_*.npy", "--format", "json").stdout)
+    (place / "take_0.npy").write_bytes(b"not an array")
+    assert json.loads(predict("take_*.npy", "--format", "json").stdout)["answers"] == before["answers"]
+
+
+def test_an_animation_of_the_right_length(predict, place):
+    done = predict("take_1.npy", "--draw", "out.gif")
+    assert done.exit_code == 0, done.stderr
+    with Image.open(place / "out.gif") as picture:
+        assert (picture.format, picture.n_frames) == ("GIF", 14)  # 40 frames, every third
+
+
+def test_a_still_picture(predict, place):
+    assert predict("take_2.npy", "--draw", "out.png", "--window", "1").exit_code == 0
+    with Image.open(place / "out.png") as picture:
+        assert picture.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["missing.npy"], "'missing.npy'"),
+        (["take_1.npy", "--stride", "1"], "no --window"),
+        (["take_1.npy", "--draw", "out.mp4"], "must end in .gif or .png"),
+        (["take_*.npy", "--draw", "out.gif"], "3 files are named"),
+        (["take_1.npy", "--template", "nothing"], "'nothing'"),
+        (["take_1.npy", "--joints", "octopus8"], "octopus8"),
+    ],
+)
+def test_a_call_that_cannot_be_answered(predict, place, words, said):
+    done = predict(*words)
+    assert done.exit_code == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: predict: ")
+    assert said in line
+    assert done.stdout == ""
+    assert not list(place.glob("out.*"))
+
+
+def test_labels_and_models_that_cannot_be_used(predict, root, monkeypatch):
+    assert "leave nothing to choose" in (done := predict("take_1.npy", labels="wave")).stderr
+    assert done.exit_code == 2
+    assert "in the project's folder only" in (done := predict("take_1.npy", model="ntu60_55_5")).stderr
+    assert done.exit_code == 2
+    monkeypatch.chdir(root)
+    assert "no folder and no split" in (done := predict("params.yaml", model="nonsense")).stderr
+    assert done.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["a.npy"], ["a.npy", "--labels", "a, b", "--top", "0"], ["a.npy", "--labels", "a, b", "--up", "x"]]
+)
+def test_a_wrong_call_exits_with_2(words):
+    assert CliRunner().invoke(app, ["predict", *words]).exit_code == 2
+
+
+def test_many_files_are_answered_in_their_order(predict, place):
+    for number in range(10, 23):  # more than two blocks of 6
+        np.save(place / f"take_{number}.npy", tiny_model.body(12, number))
+    document = json.loads(predict(*sorted(str(path) for path in place.glob("*.npy")), "--format", "json").stdout)
+    assert [answer["file"] for answer in document["answers"]] == sorted(str(path) for path in place.glob("*.npy"))
