@@ -1,4 +1,4 @@
-"""What a person calls, by the command `scople`: doctor, verify, compare, results, predict."""
+"""What a person calls, through the command `scople`: doctor, verify, compare, results, spread, page, predict."""
 
 from scople.pipeline.starting import start
 
