@@ -6,6 +6,7 @@ need data, a package index or more than a minute; they are not run, but what the
 """
 
 import importlib
+import json
 import re
 import shlex
 import shutil
@@ -14,6 +15,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import typer
 import yaml
@@ -193,6 +195,19 @@ def test_results_are_what_the_tables_say(monkeypatch):
     monkeypatch.chdir(ROOT)
     page = (ROOT / results.PAGE).read_text(encoding="utf-8")
     assert page == results.build(load_params()), "call `make results`"
+
+
+def test_what_the_readme_shows_of_one_split_is_committed():
+    (line,) = re.findall(
+        r"^evaluate (\w+): (.*) % \(chance (.*), skeletons shuffled (.*)\)$", (ROOT / "README.md").read_text(), re.M
+    )
+    split, metrics, chance, shuffled = line
+    results = ROOT / "results/demo"
+    found = json.loads((results / f"metrics/{split}.json").read_text())
+    assert metrics == ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+    controls = pd.read_csv(results / "tables/controls.csv").set_index("split").loc[split]
+    assert chance == f"{controls['chance']:.1f}"
+    assert float(shuffled) == pytest.approx(controls["zsl_shuffled"], abs=0.06)  # of two decimals, rounded once more
 
 
 def test_the_versions_are_one():
