@@ -138,15 +138,17 @@ def test_verify_compares_bytes_where_they_have_to_be_the_same(project):
     assert "seen differs by +1.5 in the mean over 2 splits" in apart.stderr
 
 
-def test_layer_depth_runs_training_evaluation_and_tables_again(project):
+def test_layer_depth_runs_training_evaluation_export_and_tables_again(project):
     edit(project, "params.yaml", "layer_depth: 3", "layer_depth: 2")
     again = {name.split("@")[0] for name in would_run(project)}
-    assert again == {"train", "evaluate", "tables"}  # a dry run cannot know that the pictures will get other numbers
+    # A dry run cannot know that the pictures will get other numbers.
+    assert again == {"train", "evaluate", "export", "tables"}
     call(project, "dvc", "repro", f"evaluate@{SPLITS[0]}")
     path = f"results/demo/metrics/{SPLITS[0]}.json"
     shown = call(project, "dvc", "metrics", "diff", "--all", "--targets", path)
     assert all(re.search(rf"{path} +{metric} ", shown) for metric in ("zsl", "seen", "unseen", "harmonic")), shown
-    assert would_run(project) == {f"train@{SPLITS[1]}-1", f"evaluate@{SPLITS[1]}", "tables", "figures"}
+    rest = {f"train@{SPLITS[1]}-1", f"evaluate@{SPLITS[1]}", *(f"export@{split}" for split in SPLITS)}
+    assert would_run(project) == rest | {"tables", "figures"}
 
 
 def test_other_classes_of_a_split_run_that_split_alone(project):
@@ -189,8 +191,9 @@ def test_a_remote_brings_everything_back(project, tmp_path):
     call(tmp_path, "git", "clone", "-q", str(project), "clone")
     clone = tmp_path / "clone"
     call(clone, "dvc", "artifacts", "get", ".", "ntu60-55-5", "-o", str(tmp_path / "model"))
-    model = project / "work/demo/model/ntu60_55_5/1.safetensors"
-    assert (tmp_path / "model").read_bytes() == model.read_bytes()
+    model = project / "work/demo/models/ntu60_55_5"
+    for path in (model / "model.safetensors", model / "config.json", model / "README.md"):
+        assert (tmp_path / "model" / path.name).read_bytes() == path.read_bytes()
     assert "nothing would run" in verify(clone, "lock").stdout  # the lock alone says so
     edit(clone, "params.yaml", "alpha: 0.5", "alpha: 0.4")
     stale = verify(clone, "lock")
@@ -215,7 +218,7 @@ def test_experiment_leaves_the_workspace_of_git_alone(project):
     printed = call(project, "dvc", "exp", "run", "--temp", "--name", "deep", "-S", "layer_depth=2")
     assert "deep" in printed
     ran = set(re.findall(r"Running stage '(\w+)", printed))
-    assert ran <= {"train", "evaluate", "tables", "figures"}
+    assert ran <= {"train", "evaluate", "export", "tables", "figures"}
     assert call(project, "git", "status", "--porcelain") == ""
     shown = call(project, "dvc", "metrics", "diff", "HEAD", "deep", "--all", "--no-path")
     assert "zsl" in shown

@@ -46,35 +46,47 @@ def main(targets: Sequence[str], workers: int = 0, force: bool = False, through:
     """
     started = time.monotonic()
     params = load_params()
-    needs = collect(targets)
+    needs = collect(targets, all_of_them=force)
     gpus = 0 if through else count_gpus(params)
     chains = to_chains(needs)
     workers = workers or (len(chains) if through else gpus or cores(params))
     forced = ["--force", "--no-run-cache"] if force else []
     command = [*through, "dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *forced]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    print(f"spread: {len(needs)} stages in {len(chains)} chains, {min(workers, len(chains))} at a time", flush=True)
+    print(f"spread: {len(needs)} stages to run, {min(workers, len(chains))} at a time", flush=True)
     Spread(needs, chains, command, workers, gpus).run()
     subprocess.run(["dvc", "repro", "--quiet", *targets], check=True)  # gathers; nothing is left to run
-    return f"{len(needs)} stages are up to date ({time.monotonic() - started:.0f} s)"
+    return f"everything is up to date, {len(needs)} stages ran ({time.monotonic() - started:.0f} s)"
 
 
-def collect(targets: Sequence[str]) -> Needs:
-    """The stages that the targets need, in the order of the files that describe them.
+def collect(targets: Sequence[str], *, all_of_them: bool = False) -> Needs:
+    """The stages that have to run for the targets, in the order of the files that describe them.
+
+    Args:
+        targets: as `main` takes them.
+        all_of_them: also the stages that are up to date.
 
     Raises:
         ScopleError: DVC knows no such target, or this is no DVC repository.
     """
+    import networkx
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
         with Repo() as repo:
             graph = repo.index.graph
-            stages = [stage for target in targets for stage in repo.stage.collect(target, with_deps=True, graph=graph)]
+            wanted = {stage for target in targets for stage in repo.stage.collect(target, with_deps=True, graph=graph)}
+            stale = set()
+            with repo.lock:
+                for stage in reversed(list(networkx.topological_sort(graph.subgraph(wanted)))):
+                    if all_of_them or stale & set(graph.successors(stage)) or stage.changed():
+                        stale.add(stage)
             order = {stage: place for place, stage in enumerate(repo.index.stages)}
-            wanted = sorted(set(stages), key=order.__getitem__)
-            return {stage.addressing: {each.addressing for each in graph.successors(stage)} for stage in wanted}
+            return {
+                stage.addressing: {each.addressing for each in stale & set(graph.successors(stage))}
+                for stage in sorted(stale, key=order.__getitem__)
+            }
     except DvcException as error:
         raise ScopleError(f"DVC says: {error}.") from error
 

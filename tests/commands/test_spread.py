@@ -117,12 +117,12 @@ def test_a_killed_worker_is_replaced_once(dvc, capsys):
 
 
 def test_another_program_may_start_the_workers(dvc, monkeypatch):
-    monkeypatch.setattr("scople.commands.spread.collect", lambda targets: NEEDS)
+    monkeypatch.setattr("scople.commands.spread.collect", lambda targets, all_of_them: NEEDS)
     monkeypatch.setattr("scople.commands.spread.load_params", lambda: None)
     program = dvc / "bin" / "srun"
     program.write_text('#!/bin/sh\necho "$1" >> starts\nshift\nexec "$@"\n')
     program.chmod(0o755)
-    assert main(["dvc.yaml"], through=["srun", "--gpus=1"]).startswith("9 stages are up to date")
+    assert main(["dvc.yaml"], through=["srun", "--gpus=1"]).startswith("everything is up to date, 9 stages ran")
     assert Path("starts").read_text() == "--gpus=1\n" * len(to_chains(NEEDS))
 
 
@@ -173,6 +173,8 @@ def test_interrupted_killed_and_called_again_it_ends_with_the_bytes_of_dvc_repro
     subprocess.run(["pkill", "-9", "-f", "dvc.*--single-item.*work"], check=False)
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
+    said, _ = begin(place).communicate(timeout=60)
+    assert "spread: 0 stages to run" in said
     alone = real(root, tmp_path / "alone")
     subprocess.run(["dvc", "repro", "-q"], cwd=alone, check=True)
     assert (place / "all.txt").read_bytes() == (alone / "all.txt").read_bytes()
@@ -193,7 +195,7 @@ def test_an_unknown_target_is_one_sentence(root, tmp_path):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # a library of DVC's
 def test_the_stages_of_this_repository_make_chains(root, monkeypatch):
     monkeypatch.chdir(root)
-    needs = collect(["dvc.yaml"])
+    needs = collect(["dvc.yaml"], all_of_them=True)
     chains = to_chains(needs)
     assert ["pretrain@pku_46_5_r1", "features@pku_46_5_r1", "train@pku_46_5_r1-1", "evaluate@pku_46_5_r1"] in chains
     assert sorted(stage for chain in chains for stage in chain) == sorted(needs)
