@@ -1,4 +1,4 @@
-"""Run the stages of the pipeline beside each other on one machine, several at a time.
+"""Run the stages of the pipeline several at a time, on one machine or through a cluster's program.
 
 DVC runs one stage after another. The splits do not depend on each other, so workers share them out: each calls
 `dvc repro --single-item` for the stages of one chain (a split from its backbone to its metrics) as soon as DVC's own
@@ -55,7 +55,10 @@ def main(targets: Sequence[str], workers: int = 0, force: bool = False, through:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"spread: {len(needs)} stages to run, {min(workers, len(chains))} at a time", flush=True)
     Spread(needs, chains, command, workers, gpus).run()
-    subprocess.run(["dvc", "repro", "--quiet", *targets], check=True)  # gathers; nothing is left to run
+    if subprocess.run(["dvc", "repro", "--quiet", *targets], check=False).returncode:  # nothing is left to run
+        raise ScopleError(
+            f"`dvc repro {' '.join(targets)}` does not agree that all is done, see above: call it itself."
+        )
     return f"everything is up to date, {len(needs)} stages ran ({time.monotonic() - started:.0f} s)"
 
 
@@ -175,7 +178,7 @@ class Spread:
     def _next(self) -> list[str] | None:
         """The first chain whose needs outside of itself are met, taken from those that wait."""
         for chain in self.waiting:
-            if set().union(*(self.needs[stage] for stage in chain)) & self.needs.keys() <= self.done | set(chain):
+            if set().union(*(self.needs[stage] for stage in chain)) <= self.done | set(chain):
                 self.waiting.remove(chain)
                 return chain
         return None
