@@ -120,7 +120,8 @@ class Profile:
 
     text_encoder: str = one_of("minilm", "clip")
     text_weights: str
-    frames: int = field(metadata={"at_least": 4, "at_most": 10_000, "multiple_of": 4})
+    # Four frames make a step of the backbone's last map, and each of three intervals needs one.
+    frames: int = field(metadata={"at_least": 12, "at_most": 10_000, "multiple_of": 4})
     pretrain: Pretrain
     features: Batches
     train: Train

@@ -52,6 +52,10 @@ class Layout:
         """Joint features by one of the split's backbones; `part` is training or test."""
         return self._work / "features" / split / part / f"{number}.safetensors"
 
+    def intervals(self, split: str, part: str, number: int) -> Path:
+        """Interval features of the same samples by the same backbone."""
+        return self._work / "intervals" / split / part / f"{number}.safetensors"
+
     def classes(self, split: str) -> Path:
         """Class list of the split's data set, beside its features."""
         return self._work / "features" / split / "classes.csv"
