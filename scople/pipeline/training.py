@@ -48,7 +48,7 @@ def train_repeat(params: Params, layout: Layout, split_name: str, seed: str) -> 
     features = layout.features(split_name, "training", number)
     training = load_features(TrainingFeatures, features, **problem)
     assembly = Assembly.of(params, layout.variant, params.dataset_of(split_name), build_tower(params.scale))
-    inputs = assembly.inputs(training, layout, split_name, number, **problem)
+    inputs = assembly.inputs(training, layout, number, problem)
     belongs = assembly.identity(params, root_seed, problem, training.backbone)
     read = [features, layout.classes(split_name)]
     if assembly.intervals > 1:
