@@ -92,7 +92,7 @@ def _train(
     problem = identity(split, classes)
     training = load_features(TrainingFeatures, layout.features(split_name, "training", number), **problem)
     assembly = Assembly.of(params, layout.variant, params.dataset_of(split_name), build_tower(params.scale))
-    inputs = assembly.inputs(training, layout, split_name, number, **problem)
+    inputs = assembly.inputs(training, layout, number, problem)
     belongs = assembly.identity(params, root_seed, problem, training.backbone)
 
     def names(labels: tuple[int, ...]) -> list[str]:
