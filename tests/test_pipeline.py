@@ -16,7 +16,10 @@ from scople.text.torchvision_operators import declare_torchvision_operators
 def stage_entries(root):
     """Name → definition of every stage, templates not expanded."""
     entries = {}
-    for path in (root / "dvc.yaml", root / "datasets" / "demo" / "dvc.yaml", root / "ablations" / "dvc.yaml"):
+    for path in (
+        root / "dvc.yaml",
+        *(root / name / "dvc.yaml" for name in ("datasets/demo", "ablations", "baselines")),
+    ):
         for name, stage in yaml.safe_load(path.read_text())["stages"].items():
             entries[name] = stage.get("do", stage)
     return entries
@@ -69,7 +72,8 @@ def has_code(path):
 STAGES = [
     *("demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "export", "tables", "figures"),
     *("ablation_train", "ablation_evaluate", "ablation_tables", "figure3", "figure3_picture", "diagnostics", "scatter"),
-    "page",
+    *("page", "baseline_train", "baseline_train_texts", "baseline_train_head", "calibration_backbone"),
+    *("baseline_evaluate", "query_leak", "baseline_tables"),
 ]
 
 
