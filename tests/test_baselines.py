@@ -1,4 +1,4 @@
-"""The baselines' stages on a corpus of a few classes, from the root's features to tables with a row for every method."""
+"""The stages of the baselines on a corpus of a few classes, up to tables with a row for every method."""
 
 import json
 import shutil
