@@ -103,7 +103,8 @@ def test_the_ablations_are_every_row_of_the_tables_but_the_full_model(root):
     params = yaml.safe_load((root / "params.yaml").read_text())
     stages = yaml.safe_load((root / "ablations/dvc.yaml").read_text())["stages"]
     for name in ("ablation_train", "ablation_evaluate"):
-        assert {*stages[name]["matrix"]["variant"], params["variant"]} == rows == set(params["variants"])
+        assert {*stages[name]["matrix"]["variant"], params["variant"]} == rows <= set(params["variants"])
+    assert all("method" not in params["variants"][name] for name in rows)
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -118,20 +119,37 @@ def test_code_dependencies_are_the_import_closure(root, name):
     assert declared - used == set(), "declared but not imported"
 
 
+READERS = r"scople\.pipeline\.(?:assembly|backbones|checking|training|evaluation)"
+WHOLE = ("checking", "training", "evaluation")
+"""Modules that read settings for a script; the whole of the latter is read for whoever imports it."""
+
+
 def settings_read(root, module):
-    """Parameters that a script and what it takes from `assembly` and `backbones` read; named as in dvc.yaml."""
+    """Parameters that a script reads, and what it takes from the modules that read them for it; named as in dvc.yaml."""
     script = module_file(root, module).read_text()
-    texts = [script]
-    for module, names in re.findall(r"from (scople\.pipeline\.(?:assembly|backbones)) import (.+)", script):
-        text = module_file(root, module).read_text()
-        parts = {
-            node.name: ast.get_source_segment(text, node) for node in ast.parse(text).body if hasattr(node, "name")
-        }
-        texts += [parts[name] for name in names.split(", ")]
+    texts, waiting = {module: script}, [script]
+    while waiting:
+        # Functions and classes that are imported, and those of their own module that they use.
+        for source, names in re.findall(rf"from ({READERS}) import (.+)", waiting.pop()):
+            text = module_file(root, source).read_text()
+            parts = {
+                node.name: ast.get_source_segment(text, node) for node in ast.parse(text).body if hasattr(node, "name")
+            }
+            wanted = [name for name in names.split(", ") if name in parts]
+            while wanted:
+                name = wanted.pop()
+                if (source, name) not in texts:
+                    texts[source, name] = parts[name]
+                    wanted += [other for other in parts if re.search(rf"\b{other}\(|\b{other}\.\w+\(", parts[name])]
+            if source not in texts and source.endswith(WHOLE):
+                texts[source] = text
+                waiting.append(text)
     read = set()
-    if "asdict(method)" in script:  # hands on all of them
+    if "asdict(settings)" in script:  # hands on all of them
         read |= {field.name for field in fields(MethodSettings)}
-    text = re.sub(r"params\.settings\(\w*\)\.", "method.", "\n".join(texts))
+    text = re.sub(
+        r"params\.settings\(\w*\)\.|(self|assembly)\.settings\.|\bsettings\.", "method.", "\n".join(texts.values())
+    )
     for chain in re.findall(r"(?<!\w\.)\b(?:params|method|scale)(?:\.\w+)+", text):
         head, *rest = chain.split(".")
         if head == "params" and rest[0] in ("method", "scale"):
@@ -147,6 +165,7 @@ def settings_read(root, module):
         elif rest[0] not in (
             "machine",
             "settings",
+            "own_settings",
             "changed",
             "dataset_of",
             "raw_folder_of",
