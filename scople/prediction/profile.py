@@ -62,7 +62,8 @@ def profile_page(params: Params, *, licensed: bool, made_with: Mapping[str, str]
         made_with: what the page says of the commit and of versions.
 
     Raises:
-        ScopleError: the variant is another method than SCoPLe, nothing was measured, a file is damaged, or the page would be too large.
+        ScopleError: the variant is another method than SCoPLe, nothing was measured, a file is damaged, or the page
+            would be too large.
     """
     layout = Layout.of(params)
     require_names(params.settings(), "the page")
