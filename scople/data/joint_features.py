@@ -4,13 +4,13 @@ The training part and the test part are different types in different files, so t
 calibrates only accepts the training part.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from scople.base.artefacts import load_tensors, save_tensors
 from scople.base.errors import ScopleError
@@ -35,6 +35,7 @@ class _Features:
     """Arrays of one part, and the digest of the backbone that they come from."""
 
     kind: ClassVar[str]
+    again: ClassVar[str] = "run `dvc repro features` again"
     backbone: str
 
     def save(self, path: Path, **belongs: str) -> None:
@@ -47,7 +48,7 @@ class _Features:
         Raises:
             ScopleError: a number is not finite.
         """
-        names = [field.name for field in fields(self) if field.name != "backbone"]  # type: ignore[arg-type]
+        names = [each.name for each in fields(self) if each.name != "backbone"]  # type: ignore[arg-type]
         arrays = {name: torch.from_numpy(getattr(self, name)) for name in names}
         save_tensors(self.kind, arrays, path, **belongs, backbone=self.backbone)
 
@@ -74,6 +75,25 @@ class TrainingFeatures(JointFeatures):
     """Training subjects, seen classes."""
 
     kind = "training features"
+
+
+@dataclass(frozen=True)
+class CalibrationFeatures(TrainingFeatures):
+    """All training samples of a split, by a backbone that was trained for the calibration of gates on its own scores.
+
+    It saw neither the pseudo-unseen classes nor the held-out subjects. Its `backbone_scores` have a column for each of
+    the remaining seen classes, ascending labels.
+
+    Attributes:
+        is_learned: whether the backbone was trained on the sample; a method may be trained on these alone.
+    """
+
+    kind = "calibration features"
+    again = (
+        "`seen_source: head` has no sound calibration without it, run `dvc repro "
+        "baselines/dvc.yaml:calibration_backbone` for it"
+    )
+    is_learned: Bool[np.ndarray, " N"] = field(kw_only=True)
 
 
 class TestFeatures(JointFeatures):
@@ -129,6 +149,5 @@ def load_features(kind: type[Part], path: Path, **belongs: str) -> Part:
     Raises:
         ScopleError: the file is missing or damaged, holds another part, or belongs to something else.
     """
-    again = "run `dvc repro features` again"
-    tensors, described = load_tensors(kind.kind, path, again=again, **belongs)
+    tensors, described = load_tensors(kind.kind, path, again=kind.again, **belongs)
     return kind(**{name: tensor.numpy() for name, tensor in tensors.items()}, backbone=described["backbone"])

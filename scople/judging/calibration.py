@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from scople.base.errors import ScopleError
 from scople.base.seeding import numpy_generator
-from scople.data.joint_features import TrainingFeatures
+from scople.data.joint_features import CalibrationFeatures, TrainingFeatures
 from scople.data.splits import Split
 from scople.judging.gates import Gate, PseudoUnseenScores, choose_threshold, hold_out, medians
 
@@ -55,7 +55,38 @@ def calibrate_gates(
     held = hold_out(training.labels[remaining], gate_holdout, numpy_generator(seed, "gate holdout", split.name))
     learned = remaining[~held]
     judged = np.setdiff1d(np.arange(len(training.labels)), learned)
-    seen_scores, unseen_scores = trial(inner, learned, judged)
+    return _chosen(training, judged, split, *trial(inner, learned, judged))
+
+
+def calibrate_gates_of_head(trial: Trial, calibration: CalibrationFeatures, split: Split) -> dict[str, dict[str, Any]]:
+    """As `calibrate_gates`, where the scores of seen classes are those of the backbone's own classifier.
+
+    A backbone is sure of what it was trained on, so that it must know neither the pseudo-unseen classes nor the
+    subjects of the samples that stand for seen ones: both are held out of the backbone already, and the method is
+    trained on the rest of that backbone's features.
+
+    Args:
+        trial: trains and scores, on the rows of `calibration` that it is told.
+        calibration: the split's training samples by such a backbone.
+        split: the whole split, with its pseudo-unseen classes.
+    """
+    if not isinstance(calibration, CalibrationFeatures):
+        raise ScopleError(
+            f"A gate on the backbone's own scores cannot be calibrated on {type(calibration).__name__}, only on "
+            "CalibrationFeatures: pass those of a backbone that was held out for it."
+        )
+    judged = np.flatnonzero(~calibration.is_learned)
+    _, unseen_scores = trial(split.without_pseudo_unseen, np.flatnonzero(calibration.is_learned), judged)
+    return _chosen(calibration, judged, split, calibration.backbone_scores[judged], unseen_scores)
+
+
+def _chosen(
+    training: TrainingFeatures,
+    judged: Int[np.ndarray, " N"],
+    split: Split,
+    seen_scores: Float[np.ndarray, "N S"],
+    unseen_scores: Float[np.ndarray, "N U"],
+) -> dict[str, dict[str, Any]]:
     pseudo = PseudoUnseenScores.of(training, judged, split, seen_scores=seen_scores, unseen_scores=unseen_scores)
     gates = {}
     for gate in get_args(Gate):

@@ -74,7 +74,8 @@ def evaluate_split(params: Params, layout: Layout, split_name: str) -> str:
         seen_scores, unseen_scores = score_seen_and_unseen(
             methods[seed], features, texts[seed], len(split.seen), samples=samples, seed=root_seed, **running
         )
-        scored[seed] = seen_scores, unseen_scores  # `seen_source: head` has to take test.backbone_scores here
+        is_head = assembly.settings.seen_source == "head"
+        scored[seed] = test.backbone_scores if is_head else seen_scores, unseen_scores
         predicted[seed] = {
             gate: apply_gate(gate, *scored[seed], entry["threshold"]) for gate, entry in calibrated[seed].items()
         }

@@ -100,6 +100,10 @@ class Layout:
         """One panel of Figure 3 as numbers, on one split."""
         return self._room / "figure3" / split / f"{setting}.csv"
 
+    def calibration_features(self, split: str, number: int) -> Path:
+        """Joint features of training samples by a backbone for the calibration of its own scores."""
+        return self._work / "baselines" / "calibration" / split / f"{number}.safetensors"
+
     def scatter(self, split: str) -> Path:
         """Metrics of several repeats of either kind on one split."""
         return self._room / "scatter" / f"{split}.csv"
