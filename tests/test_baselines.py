@@ -13,6 +13,7 @@ from scople.base.errors import ScopleError
 from scople.base.params import load_params
 from scople.data.joint_features import CalibrationFeatures, load_features
 from scople.data.splits import load_split
+from scople.pipeline import training
 from stages import calibration_backbone, evaluate_splits, query_leak, tables, train_splits
 
 VARIANTS = ("ridge", "revise", "revise_head", "purls", "purls_candidate")
@@ -142,3 +143,29 @@ def test_without_a_model_nothing_is_evaluated(inside):
     assert "no model of variant 'ridge' is there: run `python -m stages.train_splits ridge`" in refusal(
         evaluate_splits.main, "ridge"
     )
+
+
+def test_a_killed_training_of_several_takes_up_what_was_finished(inside, monkeypatch):
+    change(inside, "params.yaml", "seeds:\n- 1\n", "seeds:\n- 1\n- 2\n")
+    params, model = load_params(), inside / "work/demo/baselines/model"
+    train_splits.main(params, "revise", SPLIT)
+    undisturbed = contents(model)
+    shutil.rmtree(model)  # as DVC does before it runs a stage
+    real, trained = training.fit, []
+
+    def killed(*given, **settings):
+        trained.append(settings["checkpoint"].path.stem)
+        if len(trained) == 3:
+            raise KeyboardInterrupt
+        return real(*given, **settings)
+
+    monkeypatch.setattr(training, "fit", killed)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        train_splits.main(params, "revise")
+    names = [f"{SPLIT} {part}" for part in ("1 training", "1 gates", "2 training")]
+    assert trained == names
+    assert caught.value.__notes__ == [f"called again, it goes on after epoch 2 of {names[1]} and epoch 2 of {names[0]}"]
+    monkeypatch.setattr(training, "fit", real)
+    train_splits.main(params, "revise")
+    assert contents(model) == undisturbed
+    assert not any((inside / ".resume").rglob("*.pt"))
