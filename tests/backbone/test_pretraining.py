@@ -45,7 +45,7 @@ class Waving(Dataset):
 @pytest.mark.slow
 def test_learns_what_can_be_separated():
     training = Waving(48)
-    longer = RECIPE | {"width": 4, "epochs": 12, "milestones": [8]}
+    longer = RECIPE | {"width": 4, "epochs": 16, "milestones": [10]}
     model, history = pretrain(training, training.targets, 3, **longer)
     assert history[-1]["loss"] < history[0]["loss"] / 4
     assert history[-1]["accuracy"] > 90
