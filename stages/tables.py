@@ -8,6 +8,7 @@ import pandas as pd
 
 from scople.base.artefacts import load_sealed_json, load_table, save_json
 from scople.base.documents import read_document
+from scople.base.encoders import title_of
 from scople.base.errors import ScopleError
 from scople.base.files import whole
 from scople.base.params import Params
@@ -16,7 +17,6 @@ from scople.pipeline.layout import DATASETS, FIGURE3, Layout
 from scople.pipeline.running import run
 from scople.reports.tables import computed_by, figure3_means, flat_table, paper_table, scatter_table, summary, zsl_bars
 
-TEXT_BACKBONES = {"minilm": "all-MiniLM-L6-v2", "clip": "CLIP-ViT-B/32"}
 SYNTHETIC = "measured on synthetic recordings; not comparable with the paper's numbers"
 
 OF_BACKBONE = {"epoch": int, "loss": float, "accuracy": float}
@@ -57,7 +57,7 @@ def main(params: Params, pipeline: str) -> str:
             layout,
             printed[name],
             {(variant, gate): _repeats(evaluations[variant], gate) for variant in rows[name] for gate in gates},
-            text_backbone=TEXT_BACKBONES[params.scale.text_encoder],
+            text_backbone=title_of(params.scale.text_encoder, params.scale.text_weights),
             note=note,
             reference=_repeats(evaluations["scople"], params.method.gate) if pipeline == "ablations" else None,
         )

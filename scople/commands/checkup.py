@@ -138,10 +138,9 @@ def examine_weights(scale: Profile) -> Finding:
     """Look for the text encoder's weights."""
     wish = f"the published weights of {scale.text_encoder}"
     try:
-        path = find_weights(scale.text_encoder, scale.text_weights)
+        path, has_digest = find_weights(scale.text_encoder, scale.text_weights)
     except ScopleError as error:
         return _refused("text weights", error, wish)
-    has_digest = scale.text_encoder == "minilm" or path.suffix == ".pt"
     checked = "its digest is right" if has_digest else "names and shapes are checked when it is loaded"
     return Finding("text weights", f"{path}, {checked}", wish)
 
