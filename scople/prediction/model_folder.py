@@ -148,7 +148,9 @@ def load_parts(folder: Path, text_weights: str = "") -> tuple[ModelConfig, Shift
     try:
         published = config.text_encoder.get("weights") or BY_THEMSELVES[parsed(encoder)[0]]
     except ScopleError as error:
-        raise ScopleError(f"{folder} needs another text encoder than this release has: {error}") from error
+        raise ScopleError(
+            f"{folder} needs the text encoder {quoted(encoder)}, which this release does not have: get a newer one."
+        ) from error
     tower = load_tower(encoder, text_weights or published)
     if (found := content_digest(tower.state_dict())) != config.text_encoder["digest"]:
         raise ScopleError(

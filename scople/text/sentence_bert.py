@@ -182,7 +182,8 @@ def pooling_of(folder: Path) -> Pooling:
     """
     if not folder.is_dir():
         raise ScopleError(
-            f"There is no folder {folder} with a Sentence-BERT model: correct the text encoder sbert:<folder>."
+            f"There is no folder {folder} with a Sentence-BERT model: correct the text encoder's name, or give the "
+            "folder as text_weights."
         )
     path = folder / "modules.json"
     modules = read_json(path)
