@@ -19,12 +19,12 @@ from pathlib import Path
 import yaml
 from safetensors.torch import save_file
 
+from scople.base.encoders import PAPERS_CLIP
 from scople.base.errors import ScopleError
 from scople.base.seeding import seeded
 from scople.data.class_names import load_dataset_classes
 from scople.demo import load_programs, write_ntu_archives, write_pku
 from scople.text import clip
-from scople.text.torchvision_operators import declare_torchvision_operators
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -64,11 +64,8 @@ def prepare(place: Path, jobs: int = 0) -> None:
     _write_archives(place, needed, params["seed"], jobs)
 
     weights = place / "clip.safetensors"
-    declare_torchvision_operators()
-    from open_clip.transformer import QuickGELU, TextTransformer
-
     with seeded(params["seed"], "rehearsal"):
-        model = TextTransformer(**clip.SIZES, act_layer=QuickGELU)
+        model = clip.text_half(PAPERS_CLIP)
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, weights)
     profile = params["profiles"]["paper"]
     for section, changes in SCALE.items():

@@ -9,6 +9,7 @@ import pandas as pd
 
 from scople.base.artefacts import load_sealed_json, load_table, save_json
 from scople.base.documents import read_document
+from scople.base.encoders import title_of
 from scople.base.errors import ScopleError
 from scople.base.files import whole
 from scople.base.params import Params
@@ -27,7 +28,6 @@ from scople.reports.tables import (
     zsl_bars,
 )
 
-TEXT_BACKBONES = {"minilm": "all-MiniLM-L6-v2", "clip": "CLIP-ViT-B/32"}
 SYNTHETIC = "measured on synthetic recordings; not comparable with the paper's numbers"
 
 OTHER_TEXTS = {
@@ -181,7 +181,7 @@ def _printed(table: str) -> pd.DataFrame:
 def _paper_table(
     params: Params, name: str, layout: dict[str, Any], measured: dict[tuple[str, str], Any], **more: Any
 ) -> pd.DataFrame:
-    encoder = TEXT_BACKBONES[params.scale.text_encoder]
+    encoder = title_of(params.scale.text_encoder, params.scale.text_weights)
     return paper_table(layout, _printed(name), measured, text_backbone=encoder, note=_note(params), **more)
 
 

@@ -50,4 +50,8 @@ def test_an_archive_with_programs_is_opened_in_one_place_after_its_digest(root):
     opening = [path for path in (root / "scople").rglob("*.py") if "torch.jit.load(" in path.read_text()]
     assert [path.name for path in opening] == ["clip.py"]
     text = opening[0].read_text()
-    assert text.index("if digest != SHA256") < text.index("torch.jit.load(")
+    assert (
+        text.index("path, is_published = find_weights(")
+        < text.index("elif is_published and")
+        < text.index("torch.jit.load(")
+    )

@@ -34,7 +34,8 @@ FIXED = ("ntu60_55_5", "ntu60_48_12", "ntu120_110_10", "ntu120_96_24")
 
 @pytest.mark.slow
 def test_the_whole_paper_in_small(tmp_path, monkeypatch):
-    monkeypatch.setattr(clip, "SIZES", clip.SIZES | {"width": 64, "heads": 1, "output_dim": 67})
+    sizes = clip.clip_sizes("ViT-B-32") | {"width": 64, "heads": 1, "output_dim": 67}
+    monkeypatch.setattr(clip, "clip_sizes", lambda model: sizes)
     rehearsal.prepare(tmp_path, jobs=1)
     monkeypatch.chdir(tmp_path)
     params = load_params()

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from scople.base.documents import listed, quoted, read_document
+from scople.base.encoders import check_name, layers_of
 from scople.base.errors import ScopleError
 from scople.base.seeding import derive
-
-TEXT_LAYERS = {"minilm": 6, "clip": 12}
-"""Layers of each text encoder, so that a `layer_depth` beyond them is refused before any work."""
 
 NAME = re.compile(r"[^\W_][\w.+-]{0,59}")
 """Names of data sets, splits, variants and profiles; folders and files have these names too."""
@@ -118,7 +116,7 @@ class Train:
 class Profile:
     """Everything that differs between `demo` and `paper`."""
 
-    text_encoder: str = one_of("minilm", "clip")
+    text_encoder: str = field(metadata={"check": check_name})
     text_weights: str
     # Four frames make a step of the backbone's last map, and each of three intervals needs one.
     frames: int = field(metadata={"at_least": 12, "at_most": 10_000, "multiple_of": 4})
@@ -252,10 +250,11 @@ class Params:
                 "`method: scople`."
             )
         encoder = self.scale.text_encoder
-        if method.layer_depth > TEXT_LAYERS[encoder]:
+        layers = layers_of(encoder)
+        if layers is not None and method.layer_depth > layers:
             raise ScopleError(
-                f"layer_depth of {what} is {method.layer_depth}, but the text encoder {encoder} has "
-                f"{TEXT_LAYERS[encoder]} layers: choose 0 to {TEXT_LAYERS[encoder]}."
+                f"layer_depth of {what} is {method.layer_depth}, but the text encoder {encoder} has {layers} layers: "
+                f"choose 0 to {layers}."
             )
         return method
 
@@ -419,6 +418,8 @@ def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
 def _check_range(value: Any, bounds: Mapping[str, Any], what: str) -> None:
     if "choices" in bounds and value not in bounds["choices"]:
         raise ScopleError(f"{what} is {quoted(value)}, but must be one of {', '.join(bounds['choices'])}: choose one.")
+    if "check" in bounds:
+        bounds["check"](value)
     if isinstance(value, float) and not math.isfinite(value):
         raise ScopleError(f"{what} is {value}, but must be a finite number: correct it.")
     if "multiple_of" in bounds and value % bounds["multiple_of"]:

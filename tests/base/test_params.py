@@ -145,6 +145,31 @@ def test_shipped_variants_set_what_their_methods_have(root, profile, dataset):
     assert set(others.values()) == set(METHODS)
 
 
+@pytest.mark.parametrize(
+    ("encoder", "depth", "words"),
+    [
+        ("clip:ViT-L-14", 12, None),
+        (
+            "clip:ViT-L-14",
+            13,
+            "is 13, but the text encoder clip:ViT-L-14 has 12 layers: choose 0 to 12",
+        ),
+        ("clip:ViT-H-14", 24, None),
+        ("clip:ViT-L14", 3, "has no model 'ViT-L14' .*perhaps ViT-L-14"),
+        ("word2vec", 3, "is 'word2vec', but must be clip, minilm, "),
+        ("sbert:nowhere", 1000, None),  # preflight says that it is missing
+    ],
+)
+def test_the_text_encoder_bounds_the_layers(tmp_path, document, encoder, depth, words):
+    document["profiles"]["demo"]["text_encoder"] = encoder
+    document |= {"layer_depth": depth, "variants": {"scople": {}}}
+    if words is None:
+        assert load(tmp_path, document).scale.text_encoder == encoder
+    else:
+        with pytest.raises(ScopleError, match=words):
+            load(tmp_path, document)
+
+
 def test_frames_are_a_multiple_of_four(tmp_path, document):
     document["profiles"]["paper"]["frames"] = 30
     with pytest.raises(ScopleError, match="frames of .*30.*multiple of 4"):

@@ -12,6 +12,7 @@ from scople.commands.durations import Counted
 from scople.commands.rates import Rates
 from scople.formats.datasets import DataSet
 from scople.pipeline.layout import load_problem
+from scople.text.minilm import _package_folder
 
 RATES = Rates(
     start=2.0,
@@ -29,6 +30,20 @@ RATES = Rates(
 def paper(root, monkeypatch):
     monkeypatch.chdir(root)
     return replace(load_params(), profile="paper")
+
+
+def test_an_encoder_is_timed_before_its_weights_are_there(paper, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for encoder, weights, sizes in (
+        ("clip", "openai", (512, 12)),
+        ("clip:ViT-S-32-alt", "nowhere/weights.bin", (256, 10)),
+        ("minilm", "package", (384, 6)),
+        (f"sbert:{_package_folder()}", "folder", (384, 6)),
+    ):
+        scale = replace(paper.scale, text_encoder=encoder, text_weights=weights)
+        tower = rates.timed_tower(replace(paper, profiles=paper.profiles | {"paper": scale}))
+        assert (tower.width, tower.depth) == sizes
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_rates_between_two_numbers_of_classes():
