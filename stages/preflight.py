@@ -1,4 +1,4 @@
-"""Everything a run needs, checked before any work: raw archives, splits, text weights, the length of class names."""
+"""Everything a run needs, checked before any work: archives, splits, weights, the length of class names."""
 
 import json
 
@@ -6,6 +6,7 @@ from scople.base.errors import ScopleError
 from scople.base.files import whole
 from scople.base.params import Params
 from scople.formats.datasets import DataSet
+from scople.pipeline.given import load_given
 from scople.pipeline.layout import DATASETS, Layout, load_problem
 from scople.pipeline.running import run
 from scople.text.loading import load_tower
@@ -15,7 +16,7 @@ def main(params: Params) -> str:
     """Stop in one sentence if something is missing; otherwise write down what will be used."""
     layout = Layout(params.profile)
     for name, entry in params.datasets.items():
-        dataset = DataSet.load(DATASETS / f"{name}.yaml")
+        dataset = DataSet.load(DATASETS / f"{name}.yaml", entry.source)
         if not layout.is_synthetic(entry.raw):
             for path in dataset.missing_archives(layout.raw(entry.raw)):
                 raise ScopleError(
@@ -24,8 +25,10 @@ def main(params: Params) -> str:
                 )
     tower = load_tower(params.scale.text_encoder, params.scale.text_weights)
     phrases = {params.settings(variant).phrase for variant in params.variants}
-    for split in params.splits:
-        _, classes = load_problem(params, split)
+    for split, entry in params.splits.items():
+        problem, classes = load_problem(params, split)
+        if entry.backbone_weights:
+            load_given(params, problem, len(classes))
         # Every name of the data set, unseen ones as well: one that is too long must not wait for the evaluation.
         tower.tokenize([f"{phrase} {entry.name}" for phrase in phrases for entry in classes])
     # The file says nothing of what was found, so it re-runs no stage; each stage has its own dependencies.

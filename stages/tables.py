@@ -13,6 +13,7 @@ from scople.base.files import whole
 from scople.base.params import Params
 from scople.judging.certainty import over_seeds
 from scople.pipeline.layout import DATASETS, FIGURE3, Layout
+from scople.pipeline.origins import origins
 from scople.pipeline.running import run
 from scople.reports.tables import computed_by, figure3_means, flat_table, paper_table, scatter_table, summary, zsl_bars
 
@@ -36,7 +37,6 @@ def main(params: Params, pipeline: str) -> str:
     layouts = read_document(DATASETS / "paper_tables" / "layout.yaml")
     if pipeline not in layouts:
         raise ScopleError(f"pipeline '{pipeline}' has no tables; known are {', '.join(layouts)}: choose one of them.")
-    note = SYNTHETIC if params.profile == "demo" else ""
     if pipeline == "main":
         splits = list(params.splits)
         rows = dict.fromkeys(layouts[pipeline], [params.variant])
@@ -44,6 +44,7 @@ def main(params: Params, pipeline: str) -> str:
         columns = [column for layout in layouts[pipeline].values() for column in layout["columns"].values()]
         splits = list(dict.fromkeys(split for column in columns for split in column["splits"]))
         rows = {name: list(layout["rows"]) for name, layout in layouts[pipeline].items()}
+    note = "; ".join([SYNTHETIC] * (params.profile == "demo") + origins(params, splits))
     evaluations = {
         variant: {split: _evaluation(params, split, variant) for split in splits}
         for variant in dict.fromkeys(chain(*rows.values()))

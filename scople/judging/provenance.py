@@ -44,10 +44,17 @@ def provenance(
 
     Returns:
         `test_samples` of seen and unseen classes, `chance` of ZSL in per cent, `texts` (a digest of the candidates),
-        `untrained_loss`, `repeats`, `computed_by`, and `made_from`, see `digest`. It names no time, machine or commit,
+        `untrained_loss`, `repeats`, `computed_by`, and `made_from`, see `digest`; with a backbone that was given, its
+        file's digest and whether it may have learned unseen classes. It names no time, machine or commit,
         so the same code and settings give the same document.
     """
     unseen = int(sum(is_unseen))
+    entry = params.splits[split.name]
+    given = (
+        {"backbone_weights": entry.backbone_digest, "backbone_saw_unseen": entry.backbone_saw_unseen}
+        if entry.backbone_weights
+        else {}
+    )
     return {
         "test_samples": {"seen": len(is_unseen) - unseen, "unseen": unseen},
         "chance": round(100 / len(split.unseen), 4),
@@ -58,7 +65,7 @@ def provenance(
         },
         "computed_by": dict(computed_by),
         "made_from": digest(params, words),
-    }
+    } | given
 
 
 def untrained_loss(model: SCoPLe, candidates: Sequence[str], sizes: Sequence[int], seed: int, **running: Any) -> float:
