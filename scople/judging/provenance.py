@@ -49,12 +49,9 @@ def provenance(
         so the same code and settings give the same document.
     """
     unseen = int(sum(is_unseen))
-    entry = params.splits[split.name]
-    given = (
-        {"backbone_weights": entry.backbone_digest, "backbone_saw_unseen": entry.backbone_saw_unseen}
-        if entry.backbone_weights
-        else {}
-    )
+    entry, given = params.splits.get(split.name), {}
+    if entry is not None and entry.backbone_weights:
+        given = {"backbone_weights": entry.backbone_digest, "backbone_saw_unseen": entry.backbone_saw_unseen}
     return {
         "test_samples": {"seen": len(is_unseen) - unseen, "unseen": unseen},
         "chance": round(100 / len(split.unseen), 4),

@@ -67,7 +67,7 @@ def load_given(params: Params, split: Split, num_classes: int) -> GivenBackbone:
     entry, seen = params.splits[split.name], len(split.seen)
     path, key = Path(entry.backbone_weights), f"backbone_weights of split '{split.name}'"
     _check_digest(path, entry.backbone_digest, key)
-    network = ShiftGCN.from_published(_state(path))
+    network = _network(path)
     rows, features = network.fc.weight.shape
     width = params.scale.pretrain.width
     if features != 4 * width:
@@ -142,6 +142,19 @@ def _check_digest(path: Path, digest: str, key: str) -> None:
             f"{path}, the {key}, has the SHA-256 {found}, but {said}: put the right file there, or set "
             f"`backbone_digest: {found}` beside it."
         )
+
+
+def _network(path: Path) -> ShiftGCN:
+    state = _state(path)
+    try:
+        return ShiftGCN.from_published(state)
+    except ScopleError as error:
+        raise ScopleError(f"{path} cannot be taken: {error}") from error
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:  # of tensors with other axes
+        raise ScopleError(
+            f"{path} has tensors with other axes than Shift-GCN's: give the state dict of the official joint-stream "
+            "model."
+        ) from error
 
 
 def _state(path: Path) -> dict[str, Tensor]:
