@@ -334,9 +334,12 @@ def test_several_tasks_give_the_same_bytes_in_any_order(tmp_path, monkeypatch):
     assert corpus_bytes(tmp_path / "out") == corpus_bytes(tmp_path / "plain")
     plan = dataset.recordings.plan(tmp_path / "raw", classes=3, body_choice="energy")
     assert len(plan.tasks) > 5
+    corpus = Corpus.open(tmp_path / "out")
+    rows = {name: row for row, name in enumerate(corpus.index["name"])}
     for task in (plan.tasks[4], plan.tasks[1], plan.tasks[-1], plan.tasks[0]):
-        first = plan.read(task)[-1]
-        assert first.name == f"{task.part}_{task.start + len(task.labels) - 1:06d}"
+        last = plan.read(task)[-1]
+        assert last.name == f"{task.part}_{task.start + len(task.labels) - 1:06d}"
+        np.testing.assert_array_equal(last.sequence, corpus.sequence(rows[last.name]))
 
 
 def test_an_empty_recording_is_broken(tmp_path):
@@ -381,6 +384,18 @@ def test_a_flipped_byte_is_found_by_the_sum(tmp_path, save):
     content[place] ^= 1
     path.write_bytes(content)
     with pytest.raises(ScopleError, match=r"few.npz is no readable CTR-GCN archive \((Bad CRC|Error)"):
+        parse(describe(tmp_path, "ctr-npz"), tmp_path / "raw", tmp_path / "out", jobs=1)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_sum_that_differs_is_found_at_the_end(tmp_path, save):
+    write_npz(tmp_path / "raw", ctr(chosen(write_raw(tmp_path / "raw"))), save)
+    path = tmp_path / "raw" / "few.npz"
+    with zipfile.ZipFile(path) as archive:
+        right = archive.getinfo("x_train.npy").CRC.to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(right, right[::-1]))
+    with pytest.raises(ScopleError, match=r"few.npz is no readable CTR-GCN archive \(Bad CRC"):
         parse(describe(tmp_path, "ctr-npz"), tmp_path / "raw", tmp_path / "out", jobs=1)
     assert not (tmp_path / "out").exists()
 
