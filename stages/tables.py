@@ -15,6 +15,7 @@ from scople.base.files import whole
 from scople.base.params import Params
 from scople.judging.certainty import over_seeds
 from scople.pipeline.layout import DATASETS, FIGURE3, Layout
+from scople.pipeline.origins import origins
 from scople.pipeline.running import run
 from scople.reports.tables import (
     comparison_summary,
@@ -163,7 +164,7 @@ def _told(params: Params, variant: str) -> dict[str, str]:
 
 
 def _note(params: Params) -> str:
-    return SYNTHETIC if params.profile == "demo" else ""
+    return "; ".join([SYNTHETIC] * (params.profile == "demo") + origins(params, params.splits))
 
 
 def _both_gates(params: Params) -> list[str]:

@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 
+from scople.base.artefacts import load_tensors
 from scople.base.errors import ScopleError
+from scople.base.files import sha256
 from scople.base.params import load_params
 from scople.commands import compare
 from scople.data.class_names import load_classes
@@ -214,6 +217,31 @@ def test_compare_prints_variants_side_by_side(inside, capsys):
     subprocess.run(["git", "init", "-q"], cwd=inside, check=True)
     assert_one_sentence(call(inside, "scople", "compare", "scople", "nonsense"), "'nonsense'", "variant", "revision")
     assert_one_sentence(call(inside, "scople", "compare", "scople", "coop"), "'coop'", "dvc repro")
+
+
+@pytest.mark.slow
+def test_a_given_backbone_takes_the_place_of_the_training_and_every_table_says_so(inside, golden):
+    state = torch.load(golden / "shift_gcn/ntu60_xsub.pt", weights_only=True)
+    torch.save(state | {name: state[name][:8] for name in ("fc.weight", "fc.bias")}, "eight.pt")
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    document["profiles"]["demo"]["pretrain"]["width"] = 64
+    entry = {"dataset": "tiny", "backbone_weights": "eight.pt", "backbone_digest": sha256("eight.pt")}
+    document["splits"][SPLIT] = entry
+    Path("params.yaml").write_text(yaml.safe_dump(document))
+    with pytest.raises(ScopleError, match="has 8 rows, more than the 6 seen classes"):
+        preflight.main(load_params())
+    entry["backbone_saw_unseen"] = True
+    Path("params.yaml").write_text(yaml.safe_dump(document))
+    run_chain()
+    seen = [label for label in range(8) if label not in (2, 6)]
+    weights, _ = load_tensors("backbone", Path(f"work/demo/backbone/{SPLIT}/1.safetensors"), again="")
+    assert torch.equal(weights["fc.weight"], state["fc.weight"][seen])
+    assert pd.read_csv(f"work/demo/history/backbone/{SPLIT}/1.csv")["epoch"].tolist() == [0]
+    known = json.loads(Path(f"results/demo/provenance/{SPLIT}.json").read_text())
+    assert (known["backbone_weights"], known["backbone_saw_unseen"]) == (entry["backbone_digest"], True)
+    for name in ("controls", "per_class"):
+        notes = pd.read_csv(f"results/demo/tables/{name}.csv")["note"].dropna()
+        assert notes.str.contains("may have learned the unseen classes").any(), name
 
 
 @pytest.mark.slow

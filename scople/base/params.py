@@ -158,16 +158,27 @@ class Machine:
 
 @dataclass(frozen=True)
 class RawFolder:
-    """Folder of a data set's archives below data/raw/<profile>/."""
+    """Folder of a data set's archives below data/raw/<profile>/, and which of its description's sources lies there."""
 
     raw: str
+    source: str = ""
 
 
 @dataclass(frozen=True)
 class SplitEntry:
-    """Which data set a split divides."""
+    """Which data set a split divides, and a backbone that takes the place of its pre-training.
+
+    Attributes:
+        dataset: name of the data set.
+        backbone_weights: path of a published Shift-GCN checkpoint; empty to train a backbone.
+        backbone_digest: the SHA-256 of that file.
+        backbone_saw_unseen: whether that backbone may have learned classes that this split calls unseen.
+    """
 
     dataset: str
+    backbone_weights: str = ""
+    backbone_digest: str = ""
+    backbone_saw_unseen: bool = False
 
 
 @dataclass(frozen=True)
@@ -347,6 +358,7 @@ def _check_names(params: Params, path: str | Path) -> None:
                 f"split '{split}' in {path} names the data set {quoted(entry.dataset)}, which is not one of "
                 f"{listed(params.datasets)}: add it under datasets or correct the name."
             )
+        _check_backbone(split, entry, params, path)
     for name in (*params.variants, params.variant):
         params.settings(name)
     lists = {"seeds": params.seeds, "backbones.everything": params.backbones.everything}
@@ -368,6 +380,19 @@ def _check_names(params: Params, path: str | Path) -> None:
         raise ScopleError(
             f"demo.longest in {path} is {params.demo.longest}, but must be at least demo.shortest "
             f"({params.demo.shortest}): make it larger."
+        )
+
+
+def _check_backbone(split: str, entry: SplitEntry, params: Params, path: str | Path) -> None:
+    if not entry.backbone_weights and (entry.backbone_digest or entry.backbone_saw_unseen):
+        raise ScopleError(
+            f"split '{split}' in {path} has no backbone_weights, so backbone_digest and backbone_saw_unseen have no "
+            "meaning: name the weights or take the keys out."
+        )
+    if entry.backbone_weights and params.repeat == "everything":
+        raise ScopleError(
+            f"split '{split}' in {path} has one backbone_weights, but `repeat: everything` needs a backbone for each "
+            "repeat: set `repeat: training`."
         )
 
 
@@ -405,11 +430,12 @@ def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
     for key in value:
         if key not in fields:
             raise ScopleError(f"key {quoted(key)} of {where} is not known: remove it or correct its name.")
-    for key in fields:
-        if key not in value:
+    for key, f in fields.items():
+        if key not in value and f.default is dataclasses.MISSING:
             raise ScopleError(f"key '{key}' of {where} is missing: add it.")
     built = {}
-    for key, f in fields.items():
+    for key in value:
+        f = fields[key]
         built[key] = _build(f.type, value[key], f"{where}: {key}")
         _check_range(built[key], f.metadata, f"{key} of {where}")
     return kind(**built)

@@ -62,7 +62,7 @@ def examine(params: Params) -> Iterator[Finding]:
     for name, entry in params.datasets.items():
         folder = layout.raw(entry.raw)
         try:
-            dataset = DataSet.load(DATASETS / f"{name}.yaml")
+            dataset = DataSet.load(DATASETS / f"{name}.yaml", entry.source)
         except ScopleError as error:
             yield _refused(name, error, f"a description in {DATASETS}")
             continue

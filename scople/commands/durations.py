@@ -22,7 +22,7 @@ from scople.commands.rates import STEPS, Rates, measure, seconds_of
 from scople.data.corpus import LARGEST_KEPT
 from scople.formats.datasets import DataSet
 from scople.formats.ntu import parse_name
-from scople.formats.recordings import NtuSkeletons, Plan
+from scople.formats.recordings import NtuSkeletons, PkuVideos, Plan
 from scople.pipeline.layout import DATASETS, Layout, load_problem
 from scople.pipeline.running import device
 
@@ -59,7 +59,7 @@ def estimate(params: Params) -> Iterator[str]:
 
 def estimate_parse(params: Params, name: str) -> tuple[str, float, Counted]:
     """A data set's line, the seconds of its parse stage (0 where they are not known) and its samples."""
-    layout, dataset = Layout(params.profile), DataSet.load(DATASETS / f"{name}.yaml")
+    layout, dataset = Layout(params.profile), DataSet.load(DATASETS / f"{name}.yaml", params.datasets[name].source)
     folder = layout.raw(params.raw_folder_of(name))
     plan = None
     if not dataset.missing_archives(folder):
@@ -71,9 +71,11 @@ def estimate_parse(params: Params, name: str) -> tuple[str, float, Counted]:
     samples = f"{counted.training:,} training and {counted.test:,} test samples ({counted.source})"
     if plan is None or not plan.tasks:
         return f"time  parse {name}: not timed, its archives are not there; {samples}", 0.0, counted
-    few = plan.tasks[:: max(1, len(plan.tasks) // STEPS)][:STEPS]
+    # Of a stream only the first tasks are near.
+    few = plan.tasks[:: 1 if plan.is_stream else max(1, len(plan.tasks) // STEPS)][:STEPS]
     seconds = seconds_of(lambda: [plan.read(task) for task in few]) / len(few)
     jobs = params.machine.jobs or os.cpu_count() or 1
+    jobs = 1 if plan.is_stream else jobs
     whole = seconds * len(plan.tasks) / jobs
     return f"time  parse {name}: {shown(whole)} in {jobs} processes; {samples}", whole, counted
 
@@ -85,6 +87,8 @@ def count(params: Params, dataset: DataSet, plan: Plan | None, index: Path) -> C
         return Counted(int(is_training.sum()), int((~is_training).sum()), "as packed")
     recordings = dataset.recordings
     if plan is not None:
+        if plan.training is not None:
+            return Counted(plan.training, plan.recordings - plan.training, "as the file says")
         if isinstance(recordings, NtuSkeletons):
             names = (parse_name(copies[0].name) for task in plan.tasks for copies in task)
             is_training = [name is not None and name.performer in recordings.train_subjects for name in names]
@@ -95,7 +99,7 @@ def count(params: Params, dataset: DataSet, plan: Plan | None, index: Path) -> C
         classes = len(dataset.classes)
         return Counted(classes * params.demo.training_samples, classes * params.demo.test_samples, "to be written")
     expected = dataset.expected.recordings - dataset.expected.missing if dataset.expected else 0
-    samples = expected * (1 if isinstance(recordings, NtuSkeletons) else INSTANCES)
+    samples = expected * (INSTANCES if isinstance(recordings, PkuVideos) else 1)
     training = round(TRAINING_SHARE * samples)
     return Counted(training, samples - training, f"as expected, {TRAINING_SHARE:.0%} for training")
 
