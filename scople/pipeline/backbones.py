@@ -46,6 +46,7 @@ def train_backbone(params: Params, corpus: Corpus, split: Split, seed: int, **ru
         position_gradient=params.method.position_gradient,
         seed=seed,
         device=device(params),
+        precision=params.scale.pretrain.precision,
         workers=params.machine.workers,
         **running,
     )
@@ -67,6 +68,7 @@ def extract_part(
         NormalisedSequences(corpus, opened, params.scale.frames),
         batch_size=params.scale.features.batch_size,
         device=device(params),
+        precision=params.scale.pretrain.precision,
         workers=params.machine.workers,
     )
     origin, labels = content_digest(backbone.state_dict()), labels[opened]
