@@ -128,6 +128,9 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--batch", type=int, default=4, help="samples a step at the paper's size (default 4)")
     parser.add_argument("--precision", choices=("float32", "tf32", "bfloat16"), default="float32")
+    parser.add_argument(
+        "--profile", nargs="+", choices=("demo", "paper"), default=("demo", "paper"), help="whose sizes"
+    )
     arguments = parser.parse_args()
     params, device = load_params(), torch.device(arguments.device)
     settle(params.machine.arithmetic, arguments.threads)
@@ -137,7 +140,7 @@ def main() -> None:
     print(f"{where}, {params.machine.arithmetic} arithmetic, {arguments.precision}: ", end="")
     print(f"a bare float32 product {speed:.0f} GFLOP/s, a copy {bandwidth:.1f} GB/s\n", flush=True)
     rows, parts = [], []
-    for profile_name in ("demo", "paper"):
+    for profile_name in arguments.profile:
         scale = params.profiles[profile_name]
         batch = scale.pretrain.batch_size if profile_name == "demo" else arguments.batch
         step = Step(scale.frames, scale.pretrain.width, batch, device, "float32")

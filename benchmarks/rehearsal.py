@@ -14,6 +14,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -45,12 +46,13 @@ SAMPLES = {"training_samples": 4, "test_samples": 2, "frames": (60, 150)}
 """Recordings of a class, and the frames of one."""
 
 
-def prepare(place: Path, jobs: int = 0) -> None:
+def prepare(place: Path, jobs: int = 0, scale: Mapping[str, Mapping] = SCALE) -> None:
     """Fill a folder with data sets, splits, settings, archives and text weights; `datasets` is copied into it.
 
     Args:
         place: the folder; it has no `datasets` or `data` yet.
         jobs: processes that write archives; 0 = all cores.
+        scale: what is changed in the profile.
     """
     shutil.copytree(ROOT / "datasets", place / "datasets", dirs_exist_ok=True)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -68,7 +70,7 @@ def prepare(place: Path, jobs: int = 0) -> None:
         model = clip.text_half(PAPERS_CLIP)
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, weights)
     profile = params["profiles"]["paper"]
-    for section, changes in SCALE.items():
+    for section, changes in scale.items():
         profile[section] |= changes
     profile["text_weights"] = weights.name
     params |= {"profile": "paper"}

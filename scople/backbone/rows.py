@@ -68,27 +68,30 @@ class SharedNorm(nn.BatchNorm1d):
         """Normalise feature by feature over samples and positions."""
         if not (self.training and process_count() > 1):
             return super().forward(x)
-        mean = mean_over_processes(x.mean((0, 2)))
-        centred = x - mean[:, None]
+        wide = x.to(self.weight.dtype)
+        mean = mean_over_processes(wide.mean((0, 2)))
+        centred = wide - mean[:, None]
         variance = mean_over_processes(centred.square().mean((0, 2)))
         with torch.no_grad():
             size = process_count() * x.numel() // self.num_features
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (size / (size - 1)), self.momentum)
-        return centred * (self.weight * (variance + self.eps).rsqrt())[:, None] + self.bias[:, None]
+        y = centred * (self.weight * (variance + self.eps).rsqrt())[:, None] + self.bias[:, None]
+        return y.to(x.dtype)
 
 
 class RowNorm(SharedNorm):
     """Batch norm of a `C V B T` map over channels (C features) or (channel, joint) pairs (C V features).
 
     One feature is one contiguous row of the map. In training, PyTorch's group norm with one row in each group computes
-    the same, and on a CPU it is several times as fast as PyTorch's batch norm.
+    the same, and on a CPU it is several times as fast as PyTorch's batch norm. Only the batch norm takes a bfloat16 map
+    on every device; its statistics are float32, as the parameters are.
     """
 
     def forward(self, x: Float[Tensor, "C V B T"]) -> Float[Tensor, "C V B T"]:
         """Normalise by the rows' mean and variance in training, by the running ones in evaluation."""
         rows, size = self.num_features, x.numel() // self.num_features
-        if not self.training or process_count() > 1:
+        if not self.training or process_count() > 1 or x.dtype != self.weight.dtype:
             return super().forward(x.view(1, rows, size)).view_as(x)
         y, mean, inverse_deviation = torch.native_group_norm(x, self.weight, self.bias, 1, rows, size, rows, self.eps)
         with torch.no_grad():

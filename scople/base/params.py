@@ -93,6 +93,7 @@ class Pretrain:
     batch_size: int = between(2, 100_000)
     learning_rate: float = above(0, 10)
     milestones: list[int]
+    precision: str = one_of("float32", "tf32", "bfloat16")
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ import pandas as pd
 import psutil
 import torch
 
+from scople.backbone.feeding import is_kept
 from scople.base.errors import ScopleError
 from scople.base.params import Params, Profile
 from scople.base.shapes import JOINTS, PERSONS
 from scople.commands.checkup import INSTANCES
 from scople.commands.rates import STEPS, Rates, measure, seconds_of
-from scople.data.corpus import LARGEST_KEPT
 from scople.formats.datasets import DataSet
 from scople.formats.ntu import parse_name
 from scople.formats.recordings import NtuSkeletons, PkuVideos, Plan
@@ -112,13 +112,11 @@ def split_seconds(params: Params, split_name: str, counted: Counted, rates: Rate
     training, test = round(counted.training * seen / len(classes)), counted.test
     size = 4 * 3 * scale.frames * JOINTS * PERSONS  # bytes of a normalised sample
 
-    def read(samples: int) -> float:
-        is_kept = samples * size <= LARGEST_KEPT
-        return 0.0 if is_kept or params.machine.workers else rates.reading_sample
-
-    backbones = len(params.backbone_seeds)
-    epoch = training * (rates.training_sample + read(training))
-    extracted = training * (rates.forward_sample + read(training)) + test * (rates.forward_sample + read(test))
+    reading = 0.0 if params.machine.workers else rates.reading_sample  # workers read while the device computes
+    backbones, epochs = len(params.backbone_seeds), scale.pretrain.epochs
+    readings = 1 if is_kept(training * size, device(params)) else epochs
+    pretrained = training * (epochs * rates.training_sample + readings * reading)
+    extracted = (training + test) * (rates.forward_sample + reading)
 
     learned = round(training * inner / seen * (1 - params.method.gate_holdout))
     steps = {each: math.ceil(each / scale.train.batch_size) * scale.train.epochs for each in (training, learned)}
@@ -128,7 +126,7 @@ def split_seconds(params: Params, split_name: str, counted: Counted, rates: Rate
     evaluated = 2 * scored(test, seen, scale, rates) + rates.at(rates.text, seen)
     repeats = len(params.seeds)
     return {
-        "pretrain": rates.start + backbones * scale.pretrain.epochs * epoch,
+        "pretrain": rates.start + backbones * pretrained,
         "features": rates.start + backbones * extracted,
         "train": repeats * (rates.start + trained),
         "evaluate": rates.start + repeats * evaluated,

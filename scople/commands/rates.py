@@ -112,6 +112,7 @@ def measure(params: Params) -> Rates:
             milestones=[],
             seed=params.seed,
             device=where,
+            precision=scale.pretrain.precision,
             **settings,
         )
 
@@ -119,7 +120,7 @@ def measure(params: Params) -> Rates:
     training = seconds_of(lambda: train_backbone(samples))
     with seeded(params.seed, "durations"):
         backbone = ShiftGCN(classes[1] or 1, **settings)
-    forward = seconds_of(lambda: extract(backbone, Given(samples), batch, where))
+    forward = seconds_of(lambda: extract(backbone, Given(samples), batch, where, scale.pretrain.precision))
     usual = generator.standard_normal((1, USUAL_FRAMES, JOINTS, 3), dtype="float32")
     reading = seconds_of(lambda: [normalise(usual, scale.frames) for _ in range(10)]) / 10
     tower, rows = timed_tower(params), []

@@ -104,13 +104,14 @@ def examine_given(params: Params, corpus: Corpus, split: Split, network: ShiftGC
     """
     labels = corpus.index["label"].to_numpy()
     rows = partition(split, labels, corpus.index["is_training"].to_numpy()).training
-    _, logits = extract(
+    logits = extract(
         network,
         NormalisedSequences(corpus, rows, params.scale.frames),
         batch_size=params.scale.pretrain.batch_size,
         device=device(params),
+        precision=params.scale.pretrain.precision,
         workers=params.machine.workers,
-    )
+    ).logits
     wanted = targets(labels[rows], split.seen)
     loss = F.cross_entropy(torch.from_numpy(logits).double(), torch.from_numpy(wanted)).item()
     return [{"epoch": 0, "loss": loss, "accuracy": 100 * float((logits.argmax(axis=1) == wanted).mean())}]

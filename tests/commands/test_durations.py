@@ -29,7 +29,8 @@ RATES = Rates(
 @pytest.fixture
 def paper(root, monkeypatch):
     monkeypatch.chdir(root)
-    return replace(load_params(), profile="paper")
+    params = load_params()
+    return replace(params, profile="paper", machine=replace(params.machine, device="cpu"))
 
 
 def test_an_encoder_is_timed_before_its_weights_are_there(paper, tmp_path, monkeypatch):
@@ -70,8 +71,9 @@ def test_a_split_is_what_its_stages_do(paper):
 
 def test_what_is_kept_in_memory_is_read_once(paper):
     few, many = (durations.split_seconds(paper, "ntu60_55_5", Counted(n, n, ""), RATES) for n in (600, 60_000))
-    assert few["features"] == pytest.approx(2 + (550 + 600) * 0.11)
-    assert many["features"] == pytest.approx(2 + (55_000 + 60_000) * 0.123)
+    assert few["pretrain"] == pytest.approx(2 + 550 * (140 * 0.7 + 0.013))
+    assert many["pretrain"] == pytest.approx(2 + 55_000 * 140 * 0.713)
+    assert few["features"] == pytest.approx(2 + (550 + 600) * 0.123)
 
 
 def test_repeats_and_their_backbones_are_counted(paper):
