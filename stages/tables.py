@@ -18,6 +18,8 @@ from scople.reports.tables import computed_by, figure3_means, flat_table, paper_
 
 TEXT_BACKBONES = {"minilm": "all-MiniLM-L6-v2", "clip": "CLIP-ViT-B/32"}
 SYNTHETIC = "measured on synthetic recordings; not comparable with the paper's numbers"
+RANDOM_SPLITS = {"smie": "random splits: SMIE's", "sa_dvae": "random splits: those that Flora calls SA-DVAE's"}
+"""What `random_splits` says in the tables that average over such splits."""
 
 OF_BACKBONE = {"epoch": int, "loss": float, "accuracy": float}
 OF_MODEL = {"epoch": int, "loss": float}
@@ -53,12 +55,13 @@ def main(params: Params, pipeline: str) -> str:
     for name, layout in layouts[pipeline].items():
         both = ("entropy", "stacking") if pipeline == "main" else ()
         gates = dict.fromkeys((*both, params.method.gate))
+        is_random = any(len(column["splits"]) > 1 for column in layout["columns"].values())
         tables[name] = paper_table(
             layout,
             printed[name],
             {(variant, gate): _repeats(evaluations[variant], gate) for variant in rows[name] for gate in gates},
             text_backbone=TEXT_BACKBONES[params.scale.text_encoder],
-            note=note,
+            note="; ".join(filter(None, [note, RANDOM_SPLITS[params.random_splits] if is_random else ""])),
             reference=_repeats(evaluations["scople"], params.method.gate) if pipeline == "ablations" else None,
         )
     for name in ("controls", "per_class"):

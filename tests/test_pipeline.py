@@ -129,6 +129,8 @@ def settings_read(root, module):
         }
         texts += [parts[name] for name in names.split(", ")]
     read = set()
+    if re.search(r"load_(featured_)?problem\(", script):  # which takes the split's file from the folder of this name
+        read.add("random_splits")
     if "asdict(method)" in script:  # hands on all of them
         read |= {field.name for field in fields(Method)}
     text = re.sub(r"params\.settings\(\w*\)\.", "method.", "\n".join(texts))
