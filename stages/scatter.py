@@ -17,7 +17,7 @@ from scople.data.splits import targets, task_targets
 from scople.judging.metrics import zsl_accuracy
 from scople.model.training import fit, score
 from scople.pipeline.assembly import build_model, build_tower, fit_settings
-from scople.pipeline.backbones import extract_parts, train_backbone
+from scople.pipeline.backbones import PARTS, extract_part, train_backbone
 from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.running import device, run
 
@@ -39,7 +39,7 @@ def main(params: Params, split_name: str) -> str:
             else:
                 corpus = Corpus.open(layout.corpus(params.dataset_of(split_name)))
                 backbone, _ = train_backbone(params, corpus, split, repeated.backbone_seeds[seed])
-                training, test = extract_parts(params, corpus, split, backbone)
+                training, test = (extract_part(params, corpus, split, backbone, part)[0] for part in PARTS)
             root_seed = repeated.repeat_seed(seed)
             model = build_model(method, tower, training.features.shape[2], root_seed)
             fit(

@@ -19,7 +19,8 @@ def layout(root):
 def build(root, layout, table, measured, reference=None):
     printed = pd.read_csv(root / f"datasets/paper_tables/{table}.csv")
     measured = {(variant, "entropy"): splits for variant, splits in measured.items()}
-    return paper_table(layout[table], printed, measured, text_backbone="tower", note="synthetic", reference=reference)
+    references = {"": {"entropy": reference}} if reference else None
+    return paper_table(layout[table], printed, measured, text_backbone="tower", note="synthetic", references=references)
 
 
 def test_paper_rows_are_printed_numbers(root, layout):
