@@ -1,4 +1,4 @@
-"""Which tokens of a skeleton a class name attends to, averaged over samples: for SCoPLe the sampler's attention, eq. 13.
+"""Which tokens of a skeleton a class name attends to, averaged over samples: of SCoPLe the sampler's weights, eq. 13.
 
 Samples are grouped by their true class, so this is for inspection only: nothing is scored, and no score depends on it.
 """

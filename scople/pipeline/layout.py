@@ -17,10 +17,10 @@ FIGURE3 = ("prefix_length", "layer_depth", "joint_prompts")
 class Layout:
     """Places of one profile; nothing here touches the disk.
 
-    The outputs of each pipeline lie in a room of their own. The root's pipeline has the room "" and runs the `variant`
-    of `params.yaml`. Those of `ablations/dvc.yaml` and `baselines/dvc.yaml` have the rooms "ablations" and "baselines",
-    with a folder for each variant. So the tables of one never depend on whether the other was run, and an experiment with another `variant` has its
-    metrics in the same place.
+    The outputs of each pipeline lie in a room of their own. The root's pipeline has the room "" and runs the
+    `variant` of `params.yaml`. Those of `ablations/dvc.yaml` and `baselines/dvc.yaml` have the rooms "ablations" and
+    "baselines", with a folder for each variant. So the tables of one never depend on whether the other was run, and
+    an experiment with another `variant` has its metrics in the same place.
     """
 
     profile: str
