@@ -35,6 +35,7 @@ class _Features:
     """Arrays of one part, and the digest of the backbone that they come from."""
 
     kind: ClassVar[str]
+    again: ClassVar[str] = "run `dvc repro features` again"
     backbone: str
 
     def save(self, path: Path, **belongs: str) -> None:
@@ -88,6 +89,10 @@ class CalibrationFeatures(TrainingFeatures):
     """
 
     kind = "calibration features"
+    again = (
+        "`seen_source: head` has no sound calibration without it, run `dvc repro "
+        "baselines/dvc.yaml:calibration_backbone` for it"
+    )
     is_learned: Bool[np.ndarray, " N"] = field(kw_only=True)
 
 
@@ -144,6 +149,5 @@ def load_features(kind: type[Part], path: Path, **belongs: str) -> Part:
     Raises:
         ScopleError: the file is missing or damaged, holds another part, or belongs to something else.
     """
-    again = "run `dvc repro features` again"
-    tensors, described = load_tensors(kind.kind, path, again=again, **belongs)
+    tensors, described = load_tensors(kind.kind, path, again=kind.again, **belongs)
     return kind(**{name: tensor.numpy() for name, tensor in tensors.items()}, backbone=described["backbone"])

@@ -30,6 +30,9 @@ from scople.model.scople import SCoPLe
 Names = Callable[[tuple[int, ...]], list[str]]
 """Function from labels to their class names."""
 
+Logits = Callable[[Float[Tensor, "M 1 E"], Float[Tensor, "K E"]], Float[Tensor, "M K"]]
+"""How a model compares skeletons with texts."""
+
 
 class Meaning(NamedTuple):
     """The meaning of a quantity.
@@ -232,7 +235,7 @@ def _of_queries(
     """The quantities that depend on the texts and queries of the unseen classes."""
     chance, model = 100 / len(candidates), method.model
     skeletons, text = embed_for_every_query(model, features, candidates, **scoring)
-    leak, shuffled_leak = oracle_query_leak(model, skeletons, text, targets)
+    leak, shuffled_leak = oracle_query_leak(model.logits, skeletons, text, targets)
     return {
         "zsl_texts_shuffled": Measured(zsl_texts_shuffled(method, features, targets, candidates, **scoring), chance),
         "oracle_query_leak": Measured(leak, zsl),
@@ -380,7 +383,7 @@ def embed_for_every_query(
 
 @torch.no_grad()
 def oracle_query_leak(
-    model: SCoPLe, skeletons: Float[Tensor, "N K E"], text: Float[Tensor, "K E"], targets: Int[np.ndarray, " N"]
+    logits_of: Logits, skeletons: Float[Tensor, "N K E"], text: Float[Tensor, "K E"], targets: Int[np.ndarray, " N"]
 ) -> tuple[float, float]:
     """A LEAK, NOT A RESULT: accuracy with the text of each sample's true label as the sampler's query.
 
@@ -388,7 +391,7 @@ def oracle_query_leak(
     comparison with the correct one; nothing else may call this function.
 
     Args:
-        model: gives the logits.
+        logits_of: gives the logits, V "M 1 E" and F "K E" → "M K".
         skeletons: V of sample n for query k, from `embed_for_every_query`.
         text: F of the candidates.
         targets: row of each sample's true class in `text`: the leak.
@@ -397,7 +400,7 @@ def oracle_query_leak(
         In per cent: the accuracy, and its mean over all shuffles of the skeletons among the samples, in which only the
         query can tell the label.
     """
-    logits = model.logits(skeletons.flatten(0, 1).unsqueeze(1), text)  # each V against all texts, not only its query
+    logits = logits_of(skeletons.flatten(0, 1).unsqueeze(1), text)  # each V against all texts, not only its query
     named = logits.argmax(dim=1).view(skeletons.shape[:2]).cpu().numpy()  # prediction for sample n with query k
     is_query = named == np.arange(len(text))
     # Over all shuffles, every sample's query meets every skeleton equally often.

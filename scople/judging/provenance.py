@@ -92,7 +92,8 @@ def untrained_loss(method: Method, texts: ClassTexts, sizes: Sequence[int], *, s
 def digest(params: Params, room: str, words: Mapping[str, str]) -> str:
     """SHA-256 of exactly what makes DVC run `evaluate` again: its code, its settings and its inputs.
 
-    Earlier stages count through the contents of the inputs.
+    Earlier stages count through the contents of the inputs. Where a stage evaluates several splits, those of the others
+    do not count.
 
     Args:
         params: the whole of params.yaml.
@@ -114,9 +115,14 @@ def digest(params: Params, room: str, words: Mapping[str, str]) -> str:
         for part in key.split("."):
             value = value[part]
         settings[key] = value
+    others = params.splits.keys() - {words.get("item.split", words.get("key"))}
     files = {}
     for place in map(filled, stage["deps"]):
         top = (CODE if place.startswith(("scople/", "stages/")) else Path()) / place
         found = [top] if top.is_file() else sorted(path for path in top.rglob("*") if path.is_file())
-        files |= {f"{place}/{file.relative_to(top)}": file for file in found if "__pycache__" not in file.parts}
+        files |= {
+            f"{place}/{file.relative_to(top)}": file
+            for file in found
+            if not {"__pycache__", *others} & {*file.parts, file.stem}
+        }
     return fingerprint([name, settings], files)

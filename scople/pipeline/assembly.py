@@ -144,15 +144,14 @@ class Assembly:
         """How many intervals of time the method reads."""
         return 1 if isinstance(self.own, ScopleSettings) else intervals_of(self.settings.method, self.own)
 
-    def inputs(self, joints: JointFeatures, layout: Layout, split: str, number: int, **belongs: str) -> Inputs:
+    def inputs(self, joints: JointFeatures, layout: Layout, number: int, problem: Mapping[str, str]) -> Inputs:
         """What the method reads of a part: its joint features, or the interval features beside them.
 
         Args:
             joints: the part.
             layout: where interval features lie; they are opened only for a method that reads them.
-            split: name of the split.
             number: of the backbone.
-            **belongs: what the features must belong to.
+            problem: what the features belong to, see `scople.pipeline.layout.identity`.
 
         Raises:
             ScopleError: the method reads another number of intervals than there are, or the file is missing, damaged or
@@ -166,8 +165,8 @@ class Assembly:
                 f"{INTERVALS}: set `intervals` of its settings to one of these."
             )
         kind: type[IntervalFeatures] = {TrainingFeatures: TrainingIntervals, TestFeatures: TestIntervals}[type(joints)]
-        path = layout.intervals(split, "training" if kind is TrainingIntervals else "test", number)
-        found = load_features(kind, path, **belongs, backbone=joints.backbone)
+        path = layout.intervals(problem["split"], "training" if kind is TrainingIntervals else "test", number)
+        found = load_features(kind, path, **problem, backbone=joints.backbone)
         return Inputs(found.features, tuple(found.lengths.tolist()))
 
     def build(self, width: int, lengths: tuple[int, ...], classes: int, seed: int) -> Method:

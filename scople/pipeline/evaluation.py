@@ -56,7 +56,7 @@ def evaluate_split(params: Params, layout: Layout, split_name: str) -> str:
         number, root_seed = params.backbone_of(seed), params.repeat_seed(seed)
         test = load_features(TestFeatures, layout.features(split_name, "test", number), **problem)
         tests[seed] = test
-        inputs[seed] = assembly.inputs(test, layout, split_name, number, **problem)
+        inputs[seed] = assembly.inputs(test, layout, number, problem)
         features, lengths = inputs[seed]
         methods[seed] = assembly.build(features.shape[-1], lengths, len(split.seen), root_seed)
         texts[seed] = assembly.texts(methods[seed], candidates)
@@ -68,13 +68,14 @@ def evaluate_split(params: Params, layout: Layout, split_name: str) -> str:
         samples = None
         if methods[seed].fits_candidates:
             training = load_features(TrainingFeatures, layout.features(split_name, "training", number), **problem)
-            learned = assembly.inputs(training, layout, split_name, number, **problem)
+            learned = assembly.inputs(training, layout, number, problem)
             rows = np.arange(len(training.labels))
             samples = samples_for(methods[seed], learned, rows, targets(training.labels, split.seen))
         seen_scores, unseen_scores = score_seen_and_unseen(
             methods[seed], features, texts[seed], len(split.seen), samples=samples, seed=root_seed, **running
         )
-        scored[seed] = seen_scores, unseen_scores  # `seen_source: head` has to take test.backbone_scores here
+        is_head = assembly.settings.seen_source == "head"
+        scored[seed] = test.backbone_scores if is_head else seen_scores, unseen_scores
         predicted[seed] = {
             gate: apply_gate(gate, *scored[seed], entry["threshold"]) for gate, entry in calibrated[seed].items()
         }

@@ -102,7 +102,7 @@ class Layout:
 
     def calibration_features(self, split: str, number: int) -> Path:
         """Joint features of training samples by a backbone for the calibration of its own scores."""
-        return self._room / "calibration" / split / f"{number}.safetensors"
+        return self._work / "baselines" / "calibration" / split / f"{number}.safetensors"
 
     def scatter(self, split: str) -> Path:
         """Metrics of several repeats of either kind on one split."""

@@ -1,6 +1,7 @@
 """One repeat of a variant on a split: the method on every seen class, then once more to calibrate its gates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,9 @@ from scople.base.checkpoints import Checkpoint, History
 from scople.base.files import whole
 from scople.base.params import Params
 from scople.data.class_names import names_of
-from scople.data.joint_features import TrainingFeatures, load_features
+from scople.data.joint_features import CalibrationFeatures, TrainingFeatures, load_features
 from scople.data.splits import Split, targets
-from scople.judging.calibration import Trial, calibrate_gates
+from scople.judging.calibration import Trial, calibrate_gates, calibrate_gates_of_head
 from scople.methods.fitting import fit, score_seen_and_unseen
 from scople.methods.method import Method, Samples
 from scople.pipeline.assembly import Assembly, Inputs, build_tower
@@ -42,48 +43,86 @@ def train_repeat(params: Params, layout: Layout, split_name: str, seed: str) -> 
         ScopleError: no such split, repeat or variant; an input is missing, damaged or belongs to something else; or the
             training gives numbers that are not finite.
     """
+    whose = f"variant {layout.variant}" if layout.variant else "main"
+    read = _files(params, layout, split_name, seed)
+    with resumable(params, "train", whose, split_name, seed, inputs=read) as checkpoint:
+        return _train(params, layout, split_name, seed, checkpoint)
+
+
+def train_splits(params: Params, layout: Layout, split_names: Sequence[str]) -> str:
+    """Every repeat on several splits, one after the other; a killed run takes up what it had finished.
+
+    Arguments and errors as for `train_repeat`.
+
+    Returns:
+        The outcomes in one line.
+    """
+    repeats = [(name, str(seed)) for name in split_names for seed in params.seeds]
+    read = [path for repeat in repeats for path in _files(params, layout, *repeat)]
+    with resumable(params, "train_splits", f"variant {layout.variant}", inputs=read) as checkpoint:
+        said = [
+            f"{name} {seed}: {_train(params, layout, name, seed, checkpoint, f'{name} {seed} ')}"
+            for name, seed in repeats
+        ]
+    return "; ".join(said)
+
+
+def _files(params: Params, layout: Layout, split_name: str, seed: str) -> list[Path]:
+    """What a training may read of earlier stages; not all of it is there for every variant."""
+    number = params.backbone_of(seed)
+    return [
+        layout.classes(split_name),
+        layout.features(split_name, "training", number),
+        layout.intervals(split_name, "training", number),
+        layout.calibration_features(split_name, number),
+    ]
+
+
+def _train(
+    params: Params,
+    layout: Layout,
+    split_name: str,
+    seed: str,
+    checkpoint: Callable[[str], Checkpoint],
+    prefix: str = "",
+) -> str:
+    """As `train_repeat`, with the names of the checkpoints prefixed."""
     root_seed, number = params.repeat_seed(seed), params.backbone_of(seed)
     split, classes = load_featured_problem(params, split_name)
     problem = identity(split, classes)
-    features = layout.features(split_name, "training", number)
-    training = load_features(TrainingFeatures, features, **problem)
+    training = load_features(TrainingFeatures, layout.features(split_name, "training", number), **problem)
     assembly = Assembly.of(params, layout.variant, params.dataset_of(split_name), build_tower(params.scale))
-    inputs = assembly.inputs(training, layout, split_name, number, **problem)
+    inputs = assembly.inputs(training, layout, number, problem)
     belongs = assembly.identity(params, root_seed, problem, training.backbone)
-    read = [features, layout.classes(split_name)]
-    if assembly.intervals > 1:
-        read.append(layout.intervals(split_name, "training", number))
 
     def names(labels: tuple[int, ...]) -> list[str]:
         return names_of(classes, labels)
 
     running = {"seed": root_seed, "device": device(params)}
-    whose = f"variant {layout.variant}" if layout.variant else "main"
-    with resumable(params, "train", whose, split_name, seed, inputs=read) as checkpoint:
-        method, history = trained(
-            assembly,
-            inputs,
-            np.arange(len(training.labels)),
-            targets(training.labels, split.seen),
-            names(split.seen),
-            checkpoint=checkpoint("training"),
-            **running,
-        )
-        trial = trial_of(
-            assembly,
-            inputs,
-            training,
-            names,
-            batch_size=params.scale.evaluate.batch_size,
-            checkpoint=checkpoint("gates"),
-            **running,
-        )
+    again = {"batch_size": params.scale.evaluate.batch_size, "checkpoint": checkpoint(f"{prefix}gates"), **running}
+    is_head = assembly.settings.seen_source == "head"
+    if is_head:  # before the training, which is in vain without them
+        known = load_features(CalibrationFeatures, layout.calibration_features(split_name, number), **problem)
+    method, history = trained(
+        assembly,
+        inputs,
+        np.arange(len(training.labels)),
+        targets(training.labels, split.seen),
+        names(split.seen),
+        checkpoint=checkpoint(f"{prefix}training"),
+        **running,
+    )
+    if is_head:
+        of_known = assembly.inputs(known, layout, split_name, number)
+        gates = calibrate_gates_of_head(trial_of(assembly, of_known, known, names, **again), known, split)
+    else:
+        trial = trial_of(assembly, inputs, training, names, **again)
         gates = calibrate_gates(trial, training, split, gate_holdout=assembly.settings.gate_holdout, seed=root_seed)
-        save_tensors("model", method.learned().state_dict(), layout.model(split_name, seed), **belongs)
-        save_sealed_json("gates", gates, layout.gates(split_name, seed), **belongs)
-        with whole(layout.history(split_name, seed)) as path:
-            table = pd.DataFrame(history, columns=None if history else ["epoch", "loss"])
-            table.to_csv(path, index=False, lineterminator="\n")
+    save_tensors("model", method.learned().state_dict(), layout.model(split_name, seed), **belongs)
+    save_sealed_json("gates", gates, layout.gates(split_name, seed), **belongs)
+    with whole(layout.history(split_name, seed)) as path:
+        table = pd.DataFrame(history, columns=None if history else ["epoch", "loss"])
+        table.to_csv(path, index=False, lineterminator="\n")
     told = f"loss {history[0]['loss']:.3f} to {history[-1]['loss']:.3f}" if history else "solved"
     return (
         f"{told} over {len(training.labels)} samples of {len(split.seen)} seen classes, entropy gate's H on "
