@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from scople.base.errors import ScopleError
-from scople.base.params import Method, load_params
+from scople.base.params import MethodSettings, load_params
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_bad_values_are_one_clear_sentence(tmp_path, document, change, words):
         assert word in message
 
 
-@pytest.mark.parametrize("key", [f.name for f in dataclasses.fields(Method)] + ["profile", "seed", "profiles"])
+@pytest.mark.parametrize("key", [f.name for f in dataclasses.fields(MethodSettings)] + ["profile", "seed", "profiles"])
 def test_every_key_is_required(tmp_path, document, key):
     del document[key]
     with pytest.raises(ScopleError, match=f"'{key}'.*missing"):
