@@ -1,7 +1,7 @@
 """Every method on real recordings: a copy of this repository that runs ten splits of MSR-Action3D.
 
     python -m benchmarks.msr ../msr FOLDER/msr_action3d.zip
-    (cd ../msr && scople spread dvc.yaml baselines/dvc.yaml)
+    (cd ../msr && scople spread tables baselines/dvc.yaml)
     python -m benchmarks.msr ../msr --keep
 
 The first command makes the copy, in which `profile`, `datasets` and `splits` of `params.yaml` are MSR-Action3D's, as
@@ -11,8 +11,11 @@ standard errors and accuracies. Recordings, features, models and predictions sta
 """
 
 import argparse
+import re
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,7 @@ def prepare(place: Path, archive: Path) -> None:
         raise ScopleError(f"there is no archive {archive}: name msr_action3d.zip, as datasets/msr.yaml describes it.")
     splits = sorted((path.stem for path in (place / "datasets/splits").glob("msr_16_4_r*.yaml")), key=_number)
     params = _read(place / "params.yaml")
+    papers = list(params["splits"])
     params |= {"profile": PROFILE, "datasets": {DATASET: {"raw": DATASET}}}
     params |= {"splits": {name: {"dataset": DATASET} for name in splits}}
     _write(params, place / "params.yaml")
@@ -49,15 +53,50 @@ def prepare(place: Path, archive: Path) -> None:
     raw.mkdir(parents=True)
     (raw / archive.name).symlink_to(archive.resolve())
 
-    layouts = _read(place / "datasets/paper_tables/layout.yaml")
+    tables = place / "datasets/paper_tables"
+    layouts = _read(tables / "layout.yaml")
     column = {"msr_16_4": {"paper": ["MSR-Action3D", "16/4"], "splits": splits}}
-    for pipeline in ("main", "baselines"):
-        rows = {variant: name for table in layouts[pipeline].values() for variant, name in table["rows"].items()}
-        layouts[pipeline] = {DATASET: {"rows": rows, "metrics": ["zsl", "s", "u", "h"], "columns": column}}
-    _write(layouts, place / "datasets/paper_tables/layout.yaml")
-    tables = place / "datasets/paper_tables"  # the paper has no number of this data set
+    rows = {variant: name for table in layouts["baselines"].values() for variant, name in table["rows"].items()}
+    rows = {variant: name for variant, name in rows.items() if "seen_source" not in params["variants"][variant]}
+    layouts["baselines"] = {DATASET: {"rows": rows, "metrics": ["zsl", "s", "u", "h"], "columns": column}}
+    _write(layouts, tables / "layout.yaml")
     heading, _, _ = (tables / "table3.csv").read_text(encoding="utf-8").partition("\n")
-    (tables / f"{DATASET}.csv").write_text(f"{heading}\n", encoding="utf-8")
+    (tables / f"{DATASET}.csv").write_text(f"{heading}\n", encoding="utf-8")  # the paper has no number of it
+    _write(_of_msr(_read(place / "baselines/dvc.yaml"), papers, rows, splits), place / "baselines/dvc.yaml")
+
+
+def _of_msr(
+    pipeline: dict[str, Any], papers: Sequence[str], rows: Mapping[str, str], splits: Sequence[str]
+) -> dict[str, Any]:
+    """The baselines' pipeline with other splits, without the variants that `rows` does not name.
+
+    Left out are those whose seen scores are the backbone's, since they need backbones of their own.
+    """
+    pipeline["vars"] = [{"fixed": ",".join(splits)} if "fixed" in entry else entry for entry in pipeline["vars"]]
+    stages = {}
+    for name, stage in pipeline["stages"].items():
+        if "foreach" in stage:  # the backbones that only those variants need
+            continue
+        if "matrix" in stage:
+            stage["matrix"]["variant"] = [variant for variant in stage["matrix"]["variant"] if variant in rows]
+            if not stage["matrix"]["variant"]:
+                continue
+        stage["deps"] = list(dict.fromkeys(chain(*(_renamed(place, papers, splits) for place in stage["deps"]))))
+        made = (next(iter(out)) for out in stage["outs"])
+        stage["outs"] = [
+            {place.replace("table2.csv", f"{DATASET}.csv"): flags}
+            for place, out in zip(made, stage["outs"], strict=True)
+            for flags in out.values()
+            if not place.endswith("table3.csv")
+        ]
+        stages[name] = stage
+    return pipeline | {"stages": stages}
+
+
+def _renamed(place: str, papers: Sequence[str], splits: Sequence[str]) -> list[str]:
+    """A place that is of one of the paper's splits, for each of the others; any other place as it is."""
+    of = [name for name in papers if re.search(rf"/{name}(/|\.|$)", place)]
+    return [place.replace(of[0], split) for split in splits] if of else [place]
 
 
 def keep(place: Path, results: Path) -> list[str]:
@@ -76,7 +115,7 @@ def keep(place: Path, results: Path) -> list[str]:
     found = place / "results" / PROFILE
     for name in KEPT:
         if not (found / name).exists():
-            raise ScopleError(f"{found / name} is missing: run `scople spread dvc.yaml baselines/dvc.yaml` in {place}.")
+            raise ScopleError(f"{found / name} is missing: run `scople spread tables baselines/dvc.yaml` in {place}.")
     shutil.rmtree(results / PROFILE, ignore_errors=True)
     for name in KEPT:
         target = results / PROFILE / name
@@ -113,7 +152,7 @@ def main() -> None:
     call.folder.mkdir(parents=True)
     copy_repository(call.folder)
     prepare(call.folder, call.archive)
-    print(f"{call.folder} is ready: call `cd {call.folder} && scople spread dvc.yaml baselines/dvc.yaml`")
+    print(f"{call.folder} is ready: call `cd {call.folder} && scople spread tables baselines/dvc.yaml`")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The copy in which `benchmarks.msr` runs real recordings, and what is taken over from it."""
 
+import re
 import subprocess
 
 import pandas as pd
@@ -32,23 +33,45 @@ def test_the_copy_runs_ten_splits_of_msr_and_nothing_else(root, copy, monkeypatc
     monkeypatch.chdir(copy)
     assert all(len(load_problem(params, split)[1]) == 20 for split in params.splits)
     folder = Layout(params.profile).raw(params.raw_folder_of("msr"))
-    assert [path.name for path in folder.iterdir()] == yaml.safe_load((root / "datasets/msr.yaml").read_text())[
-        "archives"
-    ]
+    archives = yaml.safe_load((root / "datasets/msr.yaml").read_text())["archives"]
+    assert [path.name for path in folder.iterdir()] == archives
     ignored = subprocess.run(["git", "status", "--porcelain", "--ignored", "data"], capture_output=True, text=True)
     assert ignored.stdout.split() == ["!!", "data/"]
 
 
-def test_its_tables_have_one_column_and_every_row(root, copy):
+def test_its_tables_have_one_column_and_every_variant_whose_scores_are_its_own(root, copy):
     here, there = (yaml.safe_load((top / "datasets/paper_tables/layout.yaml").read_text()) for top in (root, copy))
-    for pipeline in ("main", "baselines"):
-        (table,) = there[pipeline].values()
-        assert table["rows"].keys() == {variant for entry in here[pipeline].values() for variant in entry["rows"]}
-        ((name, column),) = table["columns"].items()
-        assert (name, len(column["splits"])) == ("msr_16_4", 10)
+    assert there["main"] == here["main"]
+    (table,) = there["baselines"].values()
+    everything = {variant for entry in here["baselines"].values() for variant in entry["rows"]}
+    assert everything - table["rows"].keys() == {name for name in everything if name.endswith("_head")}
+    ((name, column),) = table["columns"].items()
+    assert (name, len(column["splits"])) == ("msr_16_4", 10)
     printed = pd.read_csv(copy / "datasets/paper_tables/msr.csv")
     assert list(printed) == list(pd.read_csv(root / "datasets/paper_tables/table3.csv"))
     assert printed.empty
+
+
+def test_its_baselines_read_its_splits_and_no_other(copy):
+    pipeline = yaml.safe_load((copy / "baselines/dvc.yaml").read_text())
+    layout = yaml.safe_load((copy / "datasets/paper_tables/layout.yaml").read_text())
+    splits = layout["baselines"]["msr"]["columns"]["msr_16_4"]["splits"]
+    trained = [
+        variant
+        for name, stage in pipeline["stages"].items()
+        if "train" in name
+        for variant in stage["matrix"]["variant"]
+    ]
+    assert {*trained, "scople"} == layout["baselines"]["msr"]["rows"].keys()
+    assert pipeline["stages"]["baseline_evaluate"]["matrix"]["variant"] == trained
+    assert {"fixed": ",".join(splits)} in pipeline["vars"]
+    for stage in pipeline["stages"].values():
+        assert not [place for place in stage["deps"] if re.search(r"(ntu60|ntu120|pku)_", place)]
+        per_split = [place for place in stage["deps"] if re.search(r"features/msr_16_4_r\d+/training", place)]
+        assert "train" not in stage["cmd"] or len(per_split) == 10
+    made = [place for out in pipeline["stages"]["baseline_tables"]["outs"] for place in out]
+    assert "results/${profile}/baselines/tables/msr.csv" in made
+    assert not [place for place in made if "table" in place.rpartition("/")[2]]
 
 
 def test_every_method_has_settings_for_msr(root):
