@@ -30,6 +30,8 @@ from scople.reports.tables import (
 )
 
 SYNTHETIC = "measured on synthetic recordings; not comparable with the paper's numbers"
+RANDOM_SPLITS = {"smie": "random splits: SMIE's", "sa_dvae": "random splits: those that Flora calls SA-DVAE's"}
+"""What `random_splits` says in the tables that average over such splits."""
 
 OTHER_TEXTS = {
     "jpose": "verbs and nouns",
@@ -187,8 +189,15 @@ def _printed(table: str) -> pd.DataFrame:
 def _paper_table(
     params: Params, name: str, layout: dict[str, Any], measured: dict[tuple[str, str], Any], **more: Any
 ) -> pd.DataFrame:
-    encoder = title_of(params.scale.text_encoder, params.scale.text_weights)
-    return paper_table(layout, _printed(name), measured, text_backbone=encoder, note=_note(params), **more)
+    told = RANDOM_SPLITS[params.random_splits] if layout.get("told_in_two_ways") else ""
+    return paper_table(
+        layout,
+        _printed(name),
+        measured,
+        text_backbone=title_of(params.scale.text_encoder, params.scale.text_weights),
+        note="; ".join(filter(None, [_note(params), told])),
+        **more,
+    )
 
 
 def _evaluations(params: Params, layout: Layout, splits: dict[str, list[str]]) -> Evaluations:

@@ -183,6 +183,8 @@ def settings_read(root, module):
     script, text = module_file(root, module).read_text(), source_of(root, module)
     of_method = {field.name for field in fields(MethodSettings)}
     read = set()
+    if re.search(r"load_(featured_)?problem\(", text):  # which takes the split's file from the folder of this name
+        read.add("random_splits")
     if "asdict(settings)" in script:  # hands on all of them
         read |= of_method
     text = re.sub(r"params\.settings\(\w*\)\.|\b(self\.|assembly\.)?settings\.", "method.", text)

@@ -156,6 +156,9 @@ def test_whole_chain_repeats_to_the_byte(inside):
     measured = table[table["source"] == "measured"]
     assert measured[["model", "gate"]].to_numpy().tolist() == [["SCoPLe", "entropy"], ["SCoPLe", "stacking"]]
     assert measured["note"].str.contains("not comparable").all()
+    assert not measured["note"].str.contains("random splits").any()
+    random = pd.read_csv(inside / "results/demo/tables/table3.csv").query("source == 'measured'")
+    assert random["note"].str.endswith("not comparable with the paper's numbers; random splits: SMIE's").all()
     pictures = sorted(path.name for path in (inside / "results/demo/figures").iterdir())
     assert pictures == [f"{SPLIT}_{name}.png" for name in ("attention_1", "confusion", "gates")]
 

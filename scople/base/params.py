@@ -195,6 +195,7 @@ class Params:
     method: MethodSettings
     datasets: dict[str, RawFolder]
     splits: dict[str, SplitEntry]
+    random_splits: str = one_of("smie", "sa_dvae")
     variants: dict[str, dict[str, Any]]
     demo: Demo
     machine: Machine

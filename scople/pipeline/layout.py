@@ -153,17 +153,23 @@ class Layout:
         return Path("results") / self.profile / self.room
 
 
+def split_file(params: Params, split: str) -> Path:
+    """The file with a split's classes: the one in the folder that `random_splits` names, if that has this split."""
+    told = DATASETS / "splits" / params.random_splits / f"{split}.yaml"
+    return told if told.exists() else DATASETS / "splits" / f"{split}.yaml"
+
+
 def load_problem(params: Params, split: str) -> tuple[Split, list[ClassEntry]]:
     """A split's seen and unseen labels, and the classes of its data set in label order."""
     classes = load_dataset_classes(DATASETS / f"{params.dataset_of(split)}.yaml")
-    return load_split(DATASETS / "splits" / f"{split}.yaml", len(classes), params.seed), classes
+    return load_split(split_file(params, split), len(classes), params.seed), classes
 
 
 def load_featured_problem(params: Params, split: str) -> tuple[Split, list[ClassEntry]]:
     """As `load_problem`, but with the class list that lies beside the split's features."""
     params.dataset_of(split)  # raises if params.yaml does not know the split
     classes = load_classes(Layout(params.profile).classes(split))
-    return load_split(DATASETS / "splits" / f"{split}.yaml", len(classes), params.seed), classes
+    return load_split(split_file(params, split), len(classes), params.seed), classes
 
 
 def identity(split: Split, classes: Sequence[ClassEntry]) -> dict[str, str]:

@@ -69,6 +69,8 @@ def test_profiles_have_the_same_keys(document):
         ({"seeds": []}, ["seeds", "[]", "one or more"]),
         ({"seeds": [1, 1]}, ["seeds", "[1, 1]", "different"]),
         ({"repeat": "everything", "seeds": [1, 4]}, ["seed 4", "no backbone", "backbones.everything"]),
+        ({"random_splits": "flora"}, ["random_splits", "flora", "smie, sa_dvae"]),
+        ({"variants": {"x": {"random_splits": "smie"}}}, ["variant 'x'", "random_splits", "not known"]),
         ({"repeat": "all"}, ["repeat", "all", "training, everything"]),
         ({"backbones": {"training": [1, 2], "everything": [1]}}, ["backbones.training", "[1, 2]", "one number"]),
         ({"backbones": {"training": [1], "everything": [3, 3]}}, ["backbones.everything", "[3, 3]", "different"]),
