@@ -1,6 +1,7 @@
 """The methods side by side as a picture; `stages.tables` writes the numbers."""
 
 from scople.base.artefacts import load_table
+from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.pipeline.layout import Layout
 from scople.pipeline.running import run
@@ -12,10 +13,12 @@ def main(params: Params) -> str:
     """Draw ZSL and H of each method, means over all splits, under the gate of `params.yaml`."""
     layout = Layout(params.profile, "baselines")
     again = "run `python -m stages.tables baselines`"
-    table = load_table(layout.tables / "comparison.csv", COLUMNS, again=again, gaps=True)
-    rows = headline(table, params.method.gate)
-    note = "synthetic recordings" if params.profile == "demo" else "measured"
-    title = f"The methods side by side: mean over {rows['splits'].max()} splits, {note}"
+    path = layout.tables / "comparison.csv"
+    rows = headline(load_table(path, COLUMNS, again=again, gaps=True), params.method.gate)
+    if rows.empty:
+        raise ScopleError(f"{path} has no method over all splits under the gate '{params.method.gate}': {again}.")
+    recordings = "synthetic recordings" if params.profile == "demo" else ", ".join(params.datasets)
+    title = f"The methods side by side: mean over {rows['splits'].max()} splits, {recordings}"
     save(
         side_by_side(rows, title, f"In the order of publication; gate: {params.method.gate}."),
         layout.figures / "comparison.png",
