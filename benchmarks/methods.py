@@ -8,7 +8,7 @@ D = 256, E = 512, 110 classes. SCoPLe has a text tower in the shapes of CLIP ViT
 frozen and computed once. `docs/comparison.md` shows the tables, so call `scople results` afterwards.
 
 - `seconds_per_step`: median of some steps near the end of the training, where every term of the loss counts; `least`
-  and `largest` beside it. Only a GPU does not wait for its program.
+  and `largest` beside it. On a CPU they are processor time of one core, so that a busy machine does not matter much.
 - `training_minutes`: `begin` and all steps, extrapolated. A split takes twice that: its gates train a second model.
 - `scoring_minutes`: 50,919 test samples with 120 candidates, from one batch of 256, extrapolated.
 - `gigaflop`, `gigabytes`, `operations`: what one step asks for, counted: products of matrices, what all operations
@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.limits import GIGA, ByteCounter, peak_memory, seconds
+from benchmarks.limits import GIGA, ByteCounter, peak_memory, processor_seconds, seconds
 from benchmarks.training_time import FEATURE_WIDTH, SAMPLES, paper_model
 from scople.base.params import load_params
 from scople.base.shapes import JOINTS
@@ -112,19 +112,19 @@ def measure(
     """
     device = samples.features.device
     method.to(device).train()
-    begun = seconds(lambda: method.begin(samples, texts), device) * SAMPLES / len(samples.targets)
+    begun = _taken(lambda: method.begin(samples, texts), device) * SAMPLES / len(samples.targets)
     lengths = recipe.lengths(SAMPLES, method.smallest_batch)
     times, gigaflop, gigabytes, operations, taken = [], 0.0, 0.0, 0, 0.0
     if lengths:
         step = stepping(method, recipe, samples, texts, lengths)
         step()
-        times = [seconds(step, device) for _ in range(rounds)]
+        times = [_taken(step, device) for _ in range(rounds)]
         flops, traffic = FlopCounterMode(display=False), ByteCounter()
         with flops, traffic:
             step()
         gigaflop, gigabytes, operations = flops.get_total_flops() / GIGA, traffic.bytes / GIGA, traffic.operations
         taken = peak_memory(step, device)
-    scored = seconds(scoring(method, samples.features[:SCORED], candidates), device)
+    scored = _taken(scoring(method, samples.features[:SCORED], candidates), device)
     numbers = [each.numel() for each in method.parameters() if each.requires_grad]
     median = statistics.median(times or [0.0])
     longest = max(gigaflop * GIGA / FLOP_A_SECOND, gigabytes * GIGA / BYTES_A_SECOND, operations * SECONDS_AN_OPERATION)
@@ -146,6 +146,10 @@ def measure(
         longest * sum(lengths) / 60,
         held / GIGA + taken,
     )
+
+
+def _taken(call: Callable[[], object], device: torch.device) -> float:
+    return processor_seconds(call, 1) if device.type == "cpu" else seconds(call, device)
 
 
 def stepping(
@@ -213,11 +217,10 @@ def main() -> None:
     """Measure and print the table as CSV."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("methods", nargs="*", default=[*METHODS, "scople"])
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(1)
     table = csv.writer(sys.stdout, lineterminator="\n")
     table.writerow([field.name for field in fields(Cost)])
     for cost in costs(arguments.methods, torch.device(arguments.device), arguments.rounds):

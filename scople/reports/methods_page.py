@@ -14,7 +14,7 @@ import pandas as pd
 from scople.base.errors import ScopleError
 from scople.judging.certainty import Mean
 from scople.methods.registry import METHODS
-from scople.reports.methods import headline
+from scople.reports.methods import COMPARED, headline
 from scople.reports.results import GATES, by_chance, established, markdown, plain, signed
 
 PART = re.compile(r"(<!-- made by scople results: (\w+) -->\n).*?(<!-- \2 ends -->)", re.S)
@@ -103,27 +103,41 @@ def comparison(table: pd.DataFrame | None, gate: str) -> str:
         f"ZSL beside the control: {established(_differences(beside, 'zsl', 'ridge'), 'ridge regression')}",
         by_chance(2 * len(others) + len(beside)),
     ]
-    rest = table[(table["gate"] == gate) & (table["group"] == "all")]
-    rest = rest[(rest["variant"] != rest["method"]) | (rest["seen_source"] == "head")]
+    rest = table[(table["gate"] == gate) & (table["variant"] != table["method"])]
+    rest = rest.sort_values("splits", kind="stable").drop_duplicates("variant", keep="last").sort_index()
     if len(rest):
         parts += [
-            "Other class texts, and seen scores from the backbone's own classifier (`head`):",
+            "Other class texts, and seen scores from the backbone's own classifier (`head`), some on fewer splits:",
             markdown(
                 [
                     [
                         f"`{row['variant']}`",
                         row["class_text"],
                         row["seen_source"],
+                        row["splits"],
                         plain(_mean(row, "zsl")),
                         " / ".join(f"{row[metric]:.1f}" for metric in ("seen", "unseen", "harmonic")),
-                        signed(_difference(row, "zsl", "scople")),
+                        *(signed(_difference(row, metric, "scople")) for metric in COMPARED),
                     ]
                     for row in rest.to_dict("records")
                 ],
-                ["variant", "class text", "seen scores", "ZSL", "S / U / H", "ZSL less SCoPLe's"],
+                ["variant", "class text", "seen scores", "splits", "ZSL", "S / U / H", "ZSL less SCoPLe's"]
+                + ["H less SCoPLe's"],
             ),
         ]
     return "\n\n".join(parts)
+
+
+def leaks(table: pd.DataFrame | None) -> str:
+    """What PURLS would score if the text of the true class asked, a mean over the splits for each quantity."""
+    if table is None:
+        return NOT_RUN
+    rows = [
+        [f"`{variant}`", f"`{quantity}`", f"{group['value'].mean():.1f}", f"{group['reference'].mean():.1f}"]
+        + [group["reference_is"].iloc[0], group["reading"].iloc[0]]
+        for (variant, quantity), group in table.groupby(["variant", "quantity"], sort=False)
+    ]
+    return markdown(rows, ["variant", "quantity", "mean over splits", "beside", "which is", ""])
 
 
 def of_columns(tables: Mapping[str, pd.DataFrame], gate: str) -> str:
@@ -161,8 +175,10 @@ def costs(tables: Mapping[str, pd.DataFrame]) -> str:
     """What each method costs at the paper's scale.
 
     Args:
-        tables: device → a table of `benchmarks.methods`; the one of "cpu" must be there, that of "cuda" may be.
+        tables: device, "cpu" or "cuda" → a table of `benchmarks.methods`.
     """
+    if "cpu" not in tables:
+        return "They have not been measured yet: `python -m benchmarks.methods` does it."
     cpu, cuda = tables["cpu"], tables.get("cuda")
     lines = []
     for row in cpu.to_dict("records"):
