@@ -10,7 +10,7 @@ BESIDE := --numprocesses auto --dist loadfile
 # Stages call `python`; it has to be the environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro doctor ablations lock verify results test slow check format setup clean
+.PHONY: repro doctor ablations baselines lock verify results test slow check format setup clean
 
 repro: $(READY)  ## set up and run the whole pipeline of the profile in params.yaml
 	scople spread
@@ -21,11 +21,14 @@ doctor: $(READY)  ## check archives, weights, device, memory, disk and versions 
 ablations: $(READY)  ## Tables 1 and 4, Figure 3 and the diagnostics on top of it
 	scople spread ablations/dvc.yaml
 
+baselines: $(READY)  ## every published method beside SCoPLe, under one protocol, on top of it
+	scople spread baselines/dvc.yaml
+
 lock: $(READY)  ## do the committed locks belong to this code? without any data, in seconds
 	@scople verify lock
 
 verify: $(READY)  ## run everything again, nothing from a cache, and compare with what is committed
-	scople spread --force dvc.yaml ablations/dvc.yaml
+	scople spread --force dvc.yaml ablations/dvc.yaml baselines/dvc.yaml
 	scople verify check
 
 results: $(READY)  ## docs/results.md from results/

@@ -6,14 +6,15 @@ from typing import get_args
 import pandas as pd
 
 from scople.base.files import whole
-from scople.base.params import Params
+from scople.base.params import MethodSettings, Params
 from scople.data.class_names import names_of
 from scople.data.joint_features import TestFeatures, TrainingFeatures, load_features
 from scople.judging.diagnostics import diagnose, diagnostics_table
+from scople.methods.method import Method
 from scople.model.losses import TrainingQuery
-from scople.pipeline.assembly import build_model, build_tower, fit_settings
+from scople.pipeline.assembly import Assembly, build_tower
 from scople.pipeline.layout import Layout, identity, load_featured_problem
-from scople.pipeline.running import run
+from scople.pipeline.running import device, run
 
 PLAIN_LABEL = {"text_prompting": "none", "phrase": "", "prefix_length": 0, "joint_prompts": 0, "sampler": False}
 """The class name alone as text, the mean of the joints as skeleton: nothing but the projection learns."""
@@ -30,18 +31,24 @@ def main(params: Params, split_name: str) -> str:
     test = load_features(TestFeatures, layout.features(split_name, "test", backbone), **problem)
     tower, width = build_tower(scale), training.features.shape[2]
     measured = {}
+
+    def build(settings: MethodSettings) -> Method:
+        assembly = Assembly.of_scople(params, settings, params.dataset_of(split_name), tower)
+        return assembly.build(width, (1,), len(split.seen), seed)
+
     for query in get_args(TrainingQuery):
-        method = replace(params.method, training_query=query)
+        settings = replace(params.method, training_query=query)
         measured[query] = diagnose(
-            lambda method=method: build_model(method, tower, width, seed),
-            build_model(replace(method, **PLAIN_LABEL), tower, width, seed),
+            lambda settings=settings: build(settings),
+            build(replace(settings, **PLAIN_LABEL)),
             training,
             test,
             split,
             lambda labels: names_of(classes, labels),
-            gate_holdout=method.gate_holdout,
+            gate_holdout=settings.gate_holdout,
             score_batch_size=scale.evaluate.batch_size,
-            **fit_settings(params, method, seed),
+            seed=seed,
+            device=device(params),
         )
     table = pd.concat([diagnostics_table(split_name, query, values) for query, values in measured.items()])
     with whole(layout.diagnostics(split_name)) as path:

@@ -10,7 +10,7 @@ from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.data.class_names import names_of
 from scople.data.joints import JOINT_NAMES
-from scople.pipeline.assembly import build_model, build_tower, model_identity
+from scople.pipeline.assembly import Assembly, build_model, build_tower, require_names
 from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.running import run
 from scople.prediction.card import model_card
@@ -21,15 +21,18 @@ PACKAGES = ("scople", "torch", "numpy", "safetensors")
 
 def main(params: Params, split_name: str) -> str:
     """Put the first repeat's backbone and model into one folder, with what they need to answer."""
-    layout, method, repeat = Layout(params.profile), params.settings(), params.seeds[0]
+    layout, repeat = Layout(params.profile), params.seeds[0]
+    settings = params.settings()
+    require_names(settings, "a model folder")
     split, classes = load_featured_problem(params, split_name)
     problem, dataset = identity(split, classes), params.dataset_of(split_name)
     weights = layout.backbone(split_name, params.backbone_of(repeat))
     backbone = load_backbone(weights, num_classes=len(split.seen), width=params.scale.pretrain.width, **problem)
     tower = build_tower(params.scale)
-    model = build_model(method, tower, backbone.fc.in_features, params.repeat_seed(repeat))
+    assembly = Assembly.of(params, "", dataset, tower)
+    model = build_model(settings, tower, backbone.fc.in_features, params.repeat_seed(repeat))
     origin = content_digest(backbone.state_dict())
-    belongs = model_identity(params, method, params.repeat_seed(repeat), problem, origin)
+    belongs = assembly.identity(params, params.repeat_seed(repeat), problem, origin)
     again = f"run `python -m stages.train {split_name} {repeat}`"
     load_weights(model, "model", layout.model(split_name, repeat), again=again, **belongs)
     gates = load_sealed_json("gates", layout.gates(split_name, repeat), again=again, **belongs)
@@ -49,7 +52,7 @@ def main(params: Params, split_name: str) -> str:
         frames=params.scale.frames,
         joints=list(JOINT_NAMES),
         width=params.scale.pretrain.width,
-        method=asdict(method),
+        method=asdict(settings),
         batches={"features": params.scale.features.batch_size, "scores": params.scale.evaluate.batch_size},
         text_encoder=described_encoder(params.scale.text_encoder, tower),
         seen=names_of(classes, split.seen),

@@ -1,10 +1,10 @@
-"""Frozen backbones of one split → joint features, training part and test part in folders of their own."""
+"""Frozen backbones of one split → joint features and interval features; each part has a folder of its own."""
 
 from scople.backbone.pretraining import load_backbone
 from scople.base.params import Params
 from scople.data.class_names import save_classes
 from scople.data.corpus import Corpus
-from scople.pipeline.backbones import extract_parts
+from scople.pipeline.backbones import PARTS, extract_part
 from scople.pipeline.layout import Layout, identity, load_problem
 from scople.pipeline.running import run
 
@@ -15,15 +15,18 @@ def main(params: Params, split_name: str) -> str:
     split, classes = load_problem(params, split_name)
     corpus = Corpus.open(layout.corpus(params.dataset_of(split_name)))
     problem = identity(split, classes)
+    counts = {}
     for number in params.backbone_seeds:
         weights = layout.backbone(split_name, number)
         backbone = load_backbone(weights, num_classes=len(split.seen), width=params.scale.pretrain.width, **problem)
-        training, test = extract_parts(params, corpus, split, backbone)
-        training.save(layout.features(split_name, "training", number), **problem)
-        test.save(layout.features(split_name, "test", number), **problem)
+        for part in PARTS:
+            features, intervals = extract_part(params, corpus, split, backbone, part)
+            features.save(layout.features(split_name, part, number), **problem)
+            intervals.save(layout.intervals(split_name, part, number), **problem)
+            counts[part], size = len(intervals.labels), " x ".join(map(str, intervals.features.shape[1:]))
+            del features, intervals  # the next part needs their room
     save_classes(classes, layout.classes(split_name))
-    size = " x ".join(map(str, test.features.shape[1:]))
-    return f"{len(training.labels)} training and {len(test.labels)} test samples, {size} each"
+    return f"{counts['training']} training and {counts['test']} test samples, {size} each"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """One panel of the paper's Figure 3: ZSL of a split against prefix_length, layer_depth or joint_prompts, 0 to 7."""
 
+import numpy as np
+
 from scople.base.files import whole
 from scople.base.params import TEXT_LAYERS, Params
 from scople.data.class_names import names_of
@@ -7,10 +9,11 @@ from scople.data.joint_features import TestFeatures, TrainingFeatures, load_feat
 from scople.data.splits import targets, task_targets
 from scople.judging.certainty import over_seeds
 from scople.judging.metrics import zsl_accuracy
-from scople.model.training import fit, score
-from scople.pipeline.assembly import build_model, build_tower, fit_settings
+from scople.methods.fitting import score
+from scople.pipeline.assembly import Assembly, Inputs, build_tower
 from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.running import device, run
+from scople.pipeline.training import trained
 from scople.reports.tables import flat_table
 
 
@@ -26,23 +29,25 @@ def main(params: Params, split_name: str, setting: str) -> str:
         root_seed, backbone = params.repeat_seed(seed), params.backbone_of(seed)
         training = load_features(TrainingFeatures, layout.features(split_name, "training", backbone), **problem)
         for value in range(largest + 1):
-            method = params.changed({setting: value}, f"{setting} {value} of Figure 3")
-            model = build_model(method, tower, training.features.shape[2], root_seed)
-            fit(
-                model,
-                training.features,
+            settings = params.changed({setting: value}, f"{setting} {value} of Figure 3")
+            running = {"seed": root_seed, "device": device(params)}
+            assembly = Assembly.of_scople(params, settings, params.dataset_of(split_name), tower)
+            method, _ = trained(
+                assembly,
+                Inputs.of_joints(training),
+                np.arange(len(training.labels)),
                 targets(training.labels, split.seen),
                 names_of(classes, split.seen),
-                **fit_settings(params, method, root_seed),
+                **running,
             )
             # Opened only now: no training of this stage can have seen it.
             test = load_features(TestFeatures, layout.features(split_name, "test", backbone), **problem)
             scored[value, seed] = score(
-                model,
-                test.features,
-                names_of(classes, split.unseen),
+                method,
+                Inputs.of_joints(test).features,
+                assembly.texts(method, names_of(classes, split.unseen)),
                 batch_size=scale.evaluate.batch_size,
-                device=device(params),
+                **running,
             )
 
     # All scores are computed; only from here on are labels read.

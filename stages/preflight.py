@@ -1,4 +1,4 @@
-"""Everything a run needs, checked before any work: raw archives, splits, text weights, the length of class names."""
+"""Everything a run needs, checked before any work: raw archives, splits, methods, text weights, length of texts."""
 
 import json
 
@@ -6,9 +6,9 @@ from scople.base.errors import ScopleError
 from scople.base.files import whole
 from scople.base.params import Params
 from scople.formats.datasets import DataSet
-from scople.pipeline.layout import DATASETS, Layout, load_problem
+from scople.pipeline.checking import check_methods
+from scople.pipeline.layout import DATASETS, Layout
 from scople.pipeline.running import run
-from scople.text.loading import load_tower
 
 
 def main(params: Params) -> str:
@@ -22,12 +22,7 @@ def main(params: Params) -> str:
                     f"{path} is missing: put {path.name} of {name} there as distributed, or take {name} and its "
                     "splits out of params.yaml."
                 )
-    tower = load_tower(params.scale.text_encoder, params.scale.text_weights)
-    phrases = {params.settings(variant).phrase for variant in params.variants}
-    for split in params.splits:
-        _, classes = load_problem(params, split)
-        # Every name of the data set, unseen ones as well: one that is too long must not wait for the evaluation.
-        tower.tokenize([f"{phrase} {entry.name}" for phrase in phrases for entry in classes])
+    check_methods(params)
     # The file says nothing of what was found, so it re-runs no stage; each stage has its own dependencies.
     with whole(layout.preflight) as path:
         path.write_text(json.dumps({"profile": params.profile, "ready": True}) + "\n")

@@ -6,6 +6,7 @@ take a second training.
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from scople.base.files import whole
@@ -15,19 +16,20 @@ from scople.data.corpus import Corpus
 from scople.data.joint_features import TestFeatures, TrainingFeatures, load_features
 from scople.data.splits import targets, task_targets
 from scople.judging.metrics import zsl_accuracy
-from scople.model.training import fit, score
-from scople.pipeline.assembly import build_model, build_tower, fit_settings
-from scople.pipeline.backbones import extract_parts, train_backbone
+from scople.methods.fitting import score
+from scople.pipeline.assembly import Assembly, Inputs, build_tower
+from scople.pipeline.backbones import PARTS, extract_part, train_backbone
 from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.running import device, run
+from scople.pipeline.training import trained
 
 
 def main(params: Params, split_name: str) -> str:
     """Train every repeat that has a backbone of its own in `backbones.everything`, both ways."""
-    layout, method = Layout(params.profile, "ablations"), params.method
+    layout, dataset = Layout(params.profile, "ablations"), params.dataset_of(split_name)
     split, classes = load_featured_problem(params, split_name)
     problem = identity(split, classes)
-    tower = build_tower(params.scale)
+    assembly = Assembly.of_scople(params, params.method, dataset, build_tower(params.scale))
     rows = []
     for kind in ("training", "everything"):
         repeated = replace(params, repeat=kind, seeds=params.backbones.everything)
@@ -37,24 +39,24 @@ def main(params: Params, split_name: str) -> str:
                 training = load_features(TrainingFeatures, layout.features(split_name, "training", number), **problem)
                 test = load_features(TestFeatures, layout.features(split_name, "test", number), **problem)
             else:
-                corpus = Corpus.open(layout.corpus(params.dataset_of(split_name)))
+                corpus = Corpus.open(layout.corpus(dataset))
                 backbone, _ = train_backbone(params, corpus, split, repeated.backbone_seeds[seed])
-                training, test = extract_parts(params, corpus, split, backbone)
-            root_seed = repeated.repeat_seed(seed)
-            model = build_model(method, tower, training.features.shape[2], root_seed)
-            fit(
-                model,
-                training.features,
+                training, test = (extract_part(params, corpus, split, backbone, part)[0] for part in PARTS)
+            running = {"seed": repeated.repeat_seed(seed), "device": device(params)}
+            method, _ = trained(
+                assembly,
+                Inputs.of_joints(training),
+                np.arange(len(training.labels)),
                 targets(training.labels, split.seen),
                 names_of(classes, split.seen),
-                **fit_settings(params, method, root_seed),
+                **running,
             )
             scores = score(
-                model,
-                test.features,
-                names_of(classes, [*split.seen, *split.unseen]),
+                method,
+                Inputs.of_joints(test).features,
+                assembly.texts(method, names_of(classes, [*split.seen, *split.unseen])),
                 batch_size=params.scale.evaluate.batch_size,
-                device=device(params),
+                **running,
             )
             is_unseen, wanted = task_targets(split, test.labels)
             rows.append(

@@ -1,5 +1,6 @@
 """Metrics of all splits and repeats → the tables as the paper lays them out, per-class accuracies and controls."""
 
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
@@ -14,10 +15,28 @@ from scople.base.params import Params
 from scople.judging.certainty import over_seeds
 from scople.pipeline.layout import DATASETS, FIGURE3, Layout
 from scople.pipeline.running import run
-from scople.reports.tables import computed_by, figure3_means, flat_table, paper_table, scatter_table, summary, zsl_bars
+from scople.reports.tables import (
+    comparison_summary,
+    comparison_table,
+    computed_by,
+    figure3_means,
+    flat_table,
+    paper_table,
+    scatter_table,
+    summary,
+    zsl_bars,
+)
 
 TEXT_BACKBONES = {"minilm": "all-MiniLM-L6-v2", "clip": "CLIP-ViT-B/32"}
 SYNTHETIC = "measured on synthetic recordings; not comparable with the paper's numbers"
+
+OTHER_TEXTS = {
+    "jpose": "verbs and nouns",
+    "synse": "verbs and nouns",
+    "star": "names and descriptions",
+    **dict.fromkeys(("purls", "purls_candidate", "purls_static", "purls_global"), "descriptions"),
+}
+"""Method → what it reads of a class where `class_text` does not say so."""
 
 OF_BACKBONE = {"epoch": int, "loss": float, "accuracy": float}
 OF_MODEL = {"epoch": int, "loss": float}
@@ -28,80 +47,178 @@ DIAGNOSTICS = {
     "value": float,
     "reference": float,
 }
+LEAKS = {name: DIAGNOSTICS.get(name, str) for name in ("variant", *DIAGNOSTICS) if name != "training_query"}
 """Columns of the tables that are read here, with their types."""
+
+Tables = dict[str, pd.DataFrame]
+Evaluations = dict[str, dict[str, dict[str, Any]]]
+"""Variant → split → what the evaluation wrote."""
 
 
 def main(params: Params, pipeline: str) -> str:
-    """Gather what a pipeline, main or ablations, measured and write its tables."""
+    """Gather what a pipeline, main, ablations or baselines, measured and write its tables."""
     layouts = read_document(DATASETS / "paper_tables" / "layout.yaml")
-    if pipeline not in layouts:
-        raise ScopleError(f"pipeline '{pipeline}' has no tables; known are {', '.join(layouts)}: choose one of them.")
-    note = SYNTHETIC if params.profile == "demo" else ""
-    if pipeline == "main":
-        splits = list(params.splits)
-        rows = dict.fromkeys(layouts[pipeline], [params.variant])
-    else:
-        columns = [column for layout in layouts[pipeline].values() for column in layout["columns"].values()]
-        splits = list(dict.fromkeys(split for column in columns for split in column["splits"]))
-        rows = {name: list(layout["rows"]) for name, layout in layouts[pipeline].items()}
-    evaluations = {
-        variant: {split: _evaluation(params, split, variant) for split in splits}
-        for variant in dict.fromkeys(chain(*rows.values()))
-    }
-    printed = {name: pd.read_csv(DATASETS / "paper_tables" / f"{name}.csv") for name in layouts[pipeline]}
-    tables = {}
-    for name, layout in layouts[pipeline].items():
-        both = ("entropy", "stacking") if pipeline == "main" else ()
-        gates = dict.fromkeys((*both, params.method.gate))
-        tables[name] = paper_table(
-            layout,
-            printed[name],
-            {(variant, gate): _repeats(evaluations[variant], gate) for variant in rows[name] for gate in gates},
-            text_backbone=TEXT_BACKBONES[params.scale.text_encoder],
-            note=note,
-            reference=_repeats(evaluations["scople"], params.method.gate) if pipeline == "ablations" else None,
-        )
-    for name in ("controls", "per_class"):
-        details = [row for found in evaluations.values() for entry in found.values() for row in entry[name]]
-        tables[name] = flat_table(details).assign(note=note)
+    gathering = {"main": _of_main, "ablations": _of_ablations, "baselines": _of_baselines}
+    if pipeline not in gathering:
+        raise ScopleError(f"pipeline '{pipeline}' has no tables; known are {', '.join(gathering)}: choose one of them.")
     layout = Layout(params.profile, "" if pipeline == "main" else pipeline)
-    measured = {split: over_seeds(entry["repeats"]) for split, entry in evaluations[params.variant].items()}
-    if pipeline == "main":
-        zsl = {split: metrics["zsl"] for split, metrics in measured.items()}
-        chance = tables["controls"].groupby("split")["chance"].first().to_dict()
-        tables["zsl"] = zsl_bars(layouts[pipeline], printed, zsl, chance).assign(note=note)
-        tables["losses"] = flat_table([_losses(params, layout, split) for split in splits], decimals=4)
-        save_json(summary(_groups(layouts[pipeline], splits), measured), layout.metrics("summary"))
-        save_json(computed_by([layout.provenance(split) for split in splits]), layout.machine)
-    else:
-        points = pd.concat(
-            load_table(layout.figure3(split, name), POINTS, again=f"run `python -m stages.figure3 {split} {name}`")
-            for name in FIGURE3
-            for split in splits
-        )
-        tables["figure3"] = points.assign(note=note)
-        method = params.method
-        usual = (method.prefix_length, method.layer_depth, method.joint_prompts)
-        tables["figure3_means"] = figure3_means(points, dict(zip(FIGURE3, usual, strict=True))).assign(note=note)
-        repeated = pd.concat(
-            load_table(layout.scatter(split), REPEATS, again=f"run `python -m stages.scatter {split}`")
-            for split in splits
-        )
-        tables["scatter"] = scatter_table(repeated).assign(note=note)
-        tables["diagnostics"] = pd.concat(
-            load_table(layout.diagnostics(split), DIAGNOSTICS, again=f"run `python -m stages.diagnostics {split}`")
-            for split in splits
-        ).assign(note=note)
+    tables, evaluations = gathering[pipeline](params, layouts[pipeline], layout)
     for name, table in tables.items():
         with whole(layout.tables / f"{name}.csv") as path:
             table.to_csv(path, index=False, lineterminator="\n")
-    zsl = ", ".join(f"{split} {metrics['zsl']:.1f}" for split, metrics in measured.items())
+    zsl = ", ".join(f"{split} {metrics['zsl']:.1f}" for split, metrics in _means(evaluations[params.variant]).items())
     return f"{len(tables)} tables in {layout.tables}; ZSL of {params.variant}: {zsl}"
+
+
+def _of_main(params: Params, layouts: dict[str, Any], layout: Layout) -> tuple[Tables, Evaluations]:
+    """Tables 2 and 3 with the variant of the root's pipeline."""
+    note, splits = _note(params), list(params.splits)
+    evaluations = _evaluations(params, layout, {params.variant: splits})
+    measured, gates = _means(evaluations[params.variant]), _both_gates(params)
+    tables = {
+        name: _paper_table(params, name, entry, _under(evaluations, [params.variant], gates))
+        for name, entry in layouts.items()
+    }
+    tables |= {name: _details(evaluations, name).assign(note=note) for name in ("controls", "per_class")}
+    zsl = {split: metrics["zsl"] for split, metrics in measured.items()}
+    printed = {name: _printed(name) for name in layouts}
+    tables["zsl"] = zsl_bars(layouts, printed, zsl, _chance(tables["controls"])).assign(note=note)
+    tables["losses"] = flat_table([_losses(params, layout, split) for split in splits], decimals=4)
+    save_json(summary(_groups(layouts, splits), measured), layout.metrics("summary"))
+    save_json(computed_by([layout.provenance(split) for split in splits]), layout.machine)
+    return tables, evaluations
+
+
+def _of_ablations(params: Params, layouts: dict[str, Any], layout: Layout) -> tuple[Tables, Evaluations]:
+    """Tables 1 and 4, Figure 3, the scatter of repeats and the diagnostics."""
+    note, gates = _note(params), [params.method.gate]
+    splits = list(dict.fromkeys(chain(*(_columns_splits(entry) for entry in layouts.values()))))
+    variants = list(dict.fromkeys(chain(*(entry["rows"] for entry in layouts.values()))))
+    evaluations = _evaluations(params, layout, dict.fromkeys(variants, splits))
+    references = {"": {gate: _repeats(evaluations["scople"], gate) for gate in gates}}
+    tables = {
+        name: _paper_table(params, name, entry, _under(evaluations, entry["rows"], gates), references=references)
+        for name, entry in layouts.items()
+    }
+    tables |= {name: _details(evaluations, name).assign(note=note) for name in ("controls", "per_class")}
+    points = pd.concat(
+        load_table(layout.figure3(split, name), POINTS, again=f"run `python -m stages.figure3 {split} {name}`")
+        for name in FIGURE3
+        for split in splits
+    )
+    tables["figure3"] = points.assign(note=note)
+    method = params.method
+    usual = (method.prefix_length, method.layer_depth, method.joint_prompts)
+    tables["figure3_means"] = figure3_means(points, dict(zip(FIGURE3, usual, strict=True))).assign(note=note)
+    repeated = pd.concat(
+        load_table(layout.scatter(split), REPEATS, again=f"run `python -m stages.scatter {split}`") for split in splits
+    )
+    tables["scatter"] = scatter_table(repeated).assign(note=note)
+    tables["diagnostics"] = pd.concat(
+        load_table(layout.diagnostics(split), DIAGNOSTICS, again=f"run `python -m stages.diagnostics {split}`")
+        for split in splits
+    ).assign(note=note)
+    return tables, evaluations
+
+
+def _of_baselines(params: Params, layouts: dict[str, Any], layout: Layout) -> tuple[Tables, Evaluations]:
+    """Tables 2 and 3 with a row for every method, and their comparison; a table's rows say which splits were run."""
+    note, gates = _note(params), _both_gates(params)
+    names = {variant: model for entry in layouts.values() for variant, model in entry["rows"].items()}
+    splits = {
+        variant: [split for entry in layouts.values() if variant in entry["rows"] for split in _columns_splits(entry)]
+        for variant in names
+    }
+    evaluations = _evaluations(params, layout, splits)
+    about = {variant: _told(params, variant) for variant in names}
+    references = {
+        f"_{each}": {gate: _repeats(evaluations[each], gate) for gate in gates} for each in ("scople", "ridge")
+    }
+    tables = {
+        name: _paper_table(
+            params, name, entry, _under(evaluations, entry["rows"], gates), about=about, references=references
+        )
+        for name, entry in layouts.items()
+    }
+    tables["controls"] = _details(evaluations, "controls").assign(note=note)
+    tables["comparison"] = comparison_table(
+        _comparison_groups(layouts, splits["scople"]),
+        _under(evaluations, names, gates),
+        _chance(tables["controls"]),
+        about={variant: {"model": names[variant], **about[variant]} for variant in names},
+        references={"scople": "_scople", "ridge": "_ridge"},
+        note=note,
+    )
+    leak = layout.diagnostics("query_leak")
+    tables["diagnostics"] = load_table(leak, LEAKS, again="run `python -m stages.query_leak`").assign(note=note)
+    save_json(comparison_summary(tables["comparison"], params.method.gate), layout.metrics("summary"))
+    return tables, evaluations
+
+
+def _told(params: Params, variant: str) -> dict[str, str]:
+    """What the rows of a variant say of it."""
+    method = params.settings(variant)
+    texts = OTHER_TEXTS.get(method.method, method.class_text)
+    return {"method": method.method, "class_text": texts, "seen_source": method.seen_source}
+
+
+def _note(params: Params) -> str:
+    return SYNTHETIC if params.profile == "demo" else ""
+
+
+def _both_gates(params: Params) -> list[str]:
+    return list(dict.fromkeys(("entropy", "stacking", params.method.gate)))
+
+
+def _columns_splits(layout: dict[str, Any]) -> list[str]:
+    return [split for column in layout["columns"].values() for split in column["splits"]]
+
+
+def _printed(table: str) -> pd.DataFrame:
+    return pd.read_csv(DATASETS / "paper_tables" / f"{table}.csv")
+
+
+def _paper_table(
+    params: Params, name: str, layout: dict[str, Any], measured: dict[tuple[str, str], Any], **more: Any
+) -> pd.DataFrame:
+    encoder = TEXT_BACKBONES[params.scale.text_encoder]
+    return paper_table(layout, _printed(name), measured, text_backbone=encoder, note=_note(params), **more)
+
+
+def _evaluations(params: Params, layout: Layout, splits: dict[str, list[str]]) -> Evaluations:
+    return {
+        variant: {split: _evaluation(params, layout, split, variant) for split in found}
+        for variant, found in splits.items()
+    }
+
+
+def _under(evaluations: Evaluations, variants: Iterable[str], gates: list[str]) -> dict[tuple[str, str], Any]:
+    """(variant, gate) → split → metrics of each repeat."""
+    return {(variant, gate): _repeats(evaluations[variant], gate) for variant in variants for gate in gates}
 
 
 def _repeats(evaluations: dict[str, Any], gate: str) -> dict[str, list[dict[str, float]]]:
     """Split → metrics of each repeat under a gate."""
     return {split: [under[gate] for under in entry["gates"]] for split, entry in evaluations.items()}
+
+
+def _means(evaluations: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Split → means over the repeats under the gate of the run."""
+    return {split: over_seeds(entry["repeats"]) for split, entry in evaluations.items()}
+
+
+def _details(evaluations: Evaluations, name: str) -> pd.DataFrame:
+    return flat_table([row for found in evaluations.values() for entry in found.values() for row in entry[name]])
+
+
+def _chance(controls: pd.DataFrame) -> dict[str, float]:
+    return controls.groupby("split")["chance"].first().to_dict()
+
+
+def _comparison_groups(tables: dict[str, Any], splits: list[str]) -> dict[str, list[str]]:
+    """The groups of splits whose means are compared: the paper's fixed ones, its random ones, and all."""
+    fixed = _groups(tables, splits)["fixed"]
+    return {"fixed": fixed, "random": [split for split in splits if split not in fixed], "all": splits}
 
 
 def _groups(tables: dict[str, Any], splits: list[str]) -> dict[str, list[str]]:
@@ -130,19 +247,22 @@ def _losses(params: Params, layout: Layout, split: str) -> dict[str, Any]:
     }
 
 
-def _evaluation(params: Params, split: str, variant: str) -> dict[str, Any]:
-    """The evaluation of a variant on a split.
+def _evaluation(params: Params, layout: Layout, split: str, variant: str) -> dict[str, Any]:
+    """The evaluation of a variant on a split: of the root's pipeline, or of the one whose tables are made.
 
     Raises:
         ScopleError: neither pipeline ran it.
     """
-    path = Layout.of(params, "" if variant == params.variant else variant).evaluation(split)
+    is_root = variant == params.variant
+    path = Layout(params.profile, *(() if is_root else (layout.room, variant))).evaluation(split)
     if not path.exists():
         raise ScopleError(
             f"{path} is missing: the tables need variant '{variant}', the root's pipeline ran '{params.variant}'; set "
-            "`variant: scople` and run `dvc repro`, then `make ablations`."
+            f"`variant: scople` and run `dvc repro`, then `make {layout.room or 'repro'}`."
         )
-    again = f"run `python -m stages.evaluate {' '.join([split, '' if variant == params.variant else variant]).strip()}`"
+    again = f"run `python -m stages.evaluate {' '.join([split, '' if is_root else variant]).strip()}`"
+    if layout.room == "baselines" and not is_root:
+        again = f"run `python -m stages.evaluate_splits {variant}`"
     return load_sealed_json("evaluation", path, again=again, split=split, variant=variant)
 
 

@@ -1,4 +1,4 @@
-"""Train Shift-GCN on a split's seen classes by its published recipe, then extract the joint features for SCoPLe.
+"""Train Shift-GCN on a split's seen classes by its published recipe, then extract what methods read of a sample.
 
 The recipe is that of kchengiva/Shift-GCN, main.py and config: cross-entropy, SGD with Nesterov momentum 0.9, a learning
 rate that falls to a tenth at each milestone, no warm-up, no augmentation; incomplete batches are dropped. Departs: the
@@ -7,6 +7,7 @@ weights of the last epoch are kept, whereas the published numbers are those of t
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,13 +16,15 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, RandomSampler, StackDataset
 
 from scople.backbone.processes import SharedTraining, mean_over_processes
-from scople.backbone.shift_gcn import ShiftGCN
+from scople.backbone.shift_gcn import ShiftGCN, joint_means
 from scople.backbone.temporal_shift import PositionGradient
 from scople.base.artefacts import load_weights, not_finite
 from scople.base.checkpoints import Checkpoint, History
 from scople.base.errors import ScopleError
 from scople.base.progress import progress
 from scople.base.seeding import seeded, torch_generator
+from scople.base.shapes import JOINTS
+from scople.data.joint_features import INTERVALS, interval_lengths
 
 
 def pretrain(
@@ -155,11 +158,29 @@ def parameter_groups(model: ShiftGCN) -> list[dict]:
     ]
 
 
+class Extracted(NamedTuple):
+    """What the frozen network says of N sequences, in their order.
+
+    Attributes:
+        features: joint features, see `ShiftGCN.joint_features`.
+        intervals: the same means over each of `INTERVALS` intervals of the last map's steps, earliest first.
+        lengths: steps in each interval.
+        logits: of the network's own classes.
+    """
+
+    features: Float32[np.ndarray, "N V D"]
+    intervals: Float32[np.ndarray, "N I V D"]
+    lengths: tuple[int, ...]
+    logits: Float32[np.ndarray, "N K"]
+
+
 @torch.no_grad()
 def extract(
     model: ShiftGCN, sequences: Dataset, batch_size: int, device: torch.device | str, workers: int = 0
-) -> tuple[Float32[np.ndarray, "N V D"], Float32[np.ndarray, "N K"]]:
-    """Joint features and class logits of every sequence from the frozen network, in the order of `sequences`.
+) -> Extracted:
+    """Features and class logits of every sequence from the frozen network, in the order of `sequences`.
+
+    The results are the only thing that grows with their number: 100 kB a sequence at the paper's sizes.
 
     Args:
         model: put into evaluation mode and moved to `device`.
@@ -169,22 +190,29 @@ def extract(
         workers: processes that read sequences.
 
     Raises:
-        ScopleError: a feature or a logit is not finite.
+        ScopleError: fewer frames than make one step for each interval, or a feature or a logit is not finite.
     """
     model.to(device).eval()
-    features, logits = [], []
+    samples, width, classes = len(sequences), model.fc.in_features, model.fc.out_features
+    features = torch.empty(samples, JOINTS, width)
+    intervals = torch.empty(samples, INTERVALS, JOINTS, width)
+    logits = torch.empty(samples, classes)
+    lengths, done = (), 0
     batches = DataLoader(sequences, batch_size, num_workers=workers)
     for x in progress(batches, "joint features", unit="batch"):
-        joint_features = model.joint_features(x.to(device))
-        features.append(joint_features.cpu())
-        logits.append(model.classify(joint_features).cpu())
-    found = {"features": torch.cat(features), "logits": torch.cat(logits)}
+        last = model.last_map(x.to(device))
+        lengths = interval_lengths(last.shape[-1], INTERVALS)
+        rows = slice(done, done := done + len(x))
+        features[rows] = joint_features = joint_means(last)
+        intervals[rows] = torch.stack([joint_means(interval) for interval in last.split(lengths, -1)], 1)
+        logits[rows] = model.classify(joint_features)
+    found = {"features": features, "intervals": intervals, "logits": logits}
     if name := not_finite(found):
         raise ScopleError(
             f"The {name} of {len(found[name])} sequences are not all finite: train the backbone again at a lower "
             "learning rate, or parse the recordings again."
         )
-    return found["features"].numpy(), found["logits"].numpy()
+    return Extracted(features.numpy(), intervals.numpy(), lengths, logits.numpy())
 
 
 def load_backbone(path: Path, *, num_classes: int, width: int, **belongs: str) -> ShiftGCN:

@@ -66,10 +66,11 @@ class ShiftGCN(nn.Module):
         return self.classify(self.joint_features(x))
 
     def joint_features(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N V D"]:
-        """The last map averaged over time and persons: SCoPLe's G, with D = 4 width.
+        """`joint_means(last_map(x))`: SCoPLe's G."""
+        return joint_means(self.last_map(x))
 
-        An absent person is an all-zero skeleton, which `data_bn` makes nonzero. It is part of the mean, as in the
-        published code.
+    def last_map(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "D V B T_last"]:
+        """What the last block says of every joint, D = 4 width; B runs over persons within samples, T_last = T / 4.
 
         Args:
             x: normalised sequences, metres; T a multiple of 4.
@@ -86,8 +87,7 @@ class ShiftGCN(nn.Module):
         h = self.normalise_input(x)
         for block in self.blocks:
             h = block(h)
-        # B runs over persons within samples: D V (N M) T -> D V N M -> N V D.
-        return h.mean(-1).unflatten(-1, (-1, PERSONS)).mean(-1).permute(2, 1, 0)
+        return h
 
     def classify(self, joint_features: Float[Tensor, "N V D"]) -> Float[Tensor, "N K"]:
         """Class logits from the mean over joints.
@@ -139,6 +139,16 @@ class ShiftGCN(nn.Module):
             )
         model.load_state_dict(own | published)
         return model
+
+
+def joint_means(h: Float[Tensor, "D V B T"]) -> Float[Tensor, "N V D"]:
+    """A last map, or some of its steps, averaged over time and persons.
+
+    An absent person is an all-zero skeleton, which `data_bn` makes nonzero. It is part of the mean, as in the published
+    code.
+    """
+    # D V (N M) T -> D V N M -> N V D
+    return h.mean(-1).unflatten(-1, (-1, PERSONS)).mean(-1).permute(2, 1, 0)
 
 
 class Block(nn.Module):

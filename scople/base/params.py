@@ -23,8 +23,15 @@ TEXT_LAYERS = {"minilm": 6, "clip": 12}
 NAME = re.compile(r"[^\W_][\w.+-]{0,59}")
 """Names of data sets, splits, variants and profiles; folders and files have these names too."""
 
+METHODS = ("scople", "ridge", "revise", "jpose", "cada_vae", "ca_vae", "synse", "smie", "star")
+METHODS += ("purls", "purls_candidate", "purls_static", "purls_global", "sa_dvae")
+"""Names of the methods; those of `scople.methods.registry`, which lies above this room, and SCoPLe's."""
+
 SHARED_BY_VARIANTS = {"body_choice", "position_gradient", "max_broken"}
 """Settings that act in stages which run once for all variants."""
+
+OF_EVERY_METHOD = {"method", "class_text", "seen_source", "gate", "gate_holdout"}
+"""Settings that are not SCoPLe's alone."""
 
 
 def above(low: int | float, high: int | float) -> Any:
@@ -43,9 +50,12 @@ def one_of(*choices: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Method:
+class MethodSettings:
     """The settings of the method; `params.yaml` says what each means and which are readings of the paper."""
 
+    method: str = one_of(*METHODS)
+    class_text: str = one_of("names", "descriptions", "both")
+    seen_source: str = one_of("own", "head")
     body_choice: str = one_of("energy", "ctr")
     position_gradient: str = one_of("sign", "true")
     phrase: str
@@ -110,7 +120,8 @@ class Profile:
 
     text_encoder: str = one_of("minilm", "clip")
     text_weights: str
-    frames: int = field(metadata={"at_least": 4, "at_most": 10_000, "multiple_of": 4})
+    # Four frames make a step of the backbone's last map, and each of three intervals needs one.
+    frames: int = field(metadata={"at_least": 12, "at_most": 10_000, "multiple_of": 4})
     pretrain: Pretrain
     features: Batches
     train: Train
@@ -171,7 +182,7 @@ class Params:
     seeds: list[int]
     repeat: str = one_of("training", "everything")
     backbones: Backbones
-    method: Method
+    method: MethodSettings
     datasets: dict[str, RawFolder]
     splits: dict[str, SplitEntry]
     variants: dict[str, dict[str, Any]]
@@ -184,21 +195,48 @@ class Params:
         """The active profile."""
         return self.profiles[self.profile]
 
-    def settings(self, variant: str = "") -> Method:
+    def settings(self, variant: str = "") -> MethodSettings:
         """The method's settings with the changes of a variant; without a name, of the variant in `params.yaml`.
 
         Raises:
             ScopleError: no such variant, or it sets something that is not a setting of the method.
         """
         name = variant or self.variant
-        if name not in self.variants:
+        changes = dict(_entry(self.variants, "variant", name))
+        if "settings" in changes:
+            self._check_own(name, changes.pop("settings"))
+        settings = self.changed(changes, f"variant {quoted(name)}")
+        if settings.method == "scople" and "settings" in self.variants[name]:
             raise ScopleError(
-                f"variant {quoted(name)} is not in params.yaml; known are {listed(self.variants)}: "
-                "add it there or correct the name."
+                f"variant {quoted(name)} has a group 'settings', which the method scople does not read: let its "
+                "settings stand in the variant itself."
             )
-        return self.changed(self.variants[name], f"variant {quoted(name)}")
+        return settings
 
-    def changed(self, changes: dict[str, Any], what: str) -> Method:
+    def own_settings(self, variant: str, dataset: str) -> dict[str, Any]:
+        """What a variant changes in the published settings of its method, under the active profile on a data set.
+
+        Args:
+            variant: its name; without one, the variant in `params.yaml`.
+            dataset: its name; its changes come after the profile's own.
+        """
+        group = self.variants[variant or self.variant].get("settings", {}).get(self.profile, {})
+        own = {key: value for key, value in group.items() if key != "on"}
+        return own | group.get("on", {}).get(dataset, {})
+
+    def _check_own(self, variant: str, groups: Any) -> None:
+        """The form of `settings`; what a method has of settings is known in `scople.methods.registry`."""
+        what = f"settings of variant {quoted(variant)}"
+        for profile, group in _group(groups, what).items():
+            if profile not in self.profiles:
+                raise ScopleError(
+                    f"{what} has {quoted(profile)}, but a profile is one of {listed(self.profiles)}: put what it sets "
+                    "below one of them."
+                )
+            for dataset, changes in _group(_group(group, f"{what}: {profile}").get("on", {}), f"{what}: on").items():
+                _group(changes, f"{what}: {listed([dataset])}")
+
+    def changed(self, changes: dict[str, Any], what: str) -> MethodSettings:
         """The method's settings with some of them changed; `what` names the changes in an error.
 
         Raises:
@@ -207,7 +245,12 @@ class Params:
         """
         for key in sorted(SHARED_BY_VARIANTS & changes.keys()):
             raise ScopleError(f"{what} sets '{key}', which all variants share: set it at the top level.")
-        method = _build(Method, dataclasses.asdict(self.method) | changes, what)
+        method = _build(MethodSettings, dataclasses.asdict(self.method) | changes, what)
+        if method.method != "scople" and (foreign := sorted(changes.keys() - OF_EVERY_METHOD)):
+            raise ScopleError(
+                f"{what} sets '{foreign[0]}', which the method {method.method} does not read: take it out, or set "
+                "`method: scople`."
+            )
         encoder = self.scale.text_encoder
         if method.layer_depth > TEXT_LAYERS[encoder]:
             raise ScopleError(
@@ -266,6 +309,12 @@ def _entry(entries: dict[str, Any], what: str, name: str) -> Any:
     return entries[name]
 
 
+def _group(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ScopleError(f"{where} is {quoted(value)}, but must be a group of settings: correct it.")
+    return value
+
+
 def load_params(path: str | Path = "params.yaml") -> Params:
     """Read and check a parameter file.
 
@@ -277,13 +326,13 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     document = read_document(path)
     if not isinstance(document, dict):
         raise ScopleError(f"{path} holds no mapping of settings: restore it.")
-    settings = {f.name for f in dataclasses.fields(Method)}
+    settings = {f.name for f in dataclasses.fields(MethodSettings)}
     method = {key: value for key, value in document.items() if key in settings}
     rest = {key: value for key, value in document.items() if key not in settings}
     known = {f.name for f in dataclasses.fields(Params)} - {"method"}
     if strange := sorted(set(rest) - known):  # first, because a misspelt key is also a missing one
         raise ScopleError(f"key {quoted(strange[0])} of {path} is not known: remove it or correct its name.")
-    params = _build(Params, rest | {"method": _build(Method, method, str(path))}, str(path))
+    params = _build(Params, rest | {"method": _build(MethodSettings, method, str(path))}, str(path))
     _check_names(params, path)
     return params
 
@@ -352,8 +401,7 @@ def _build(kind: Any, value: Any, where: str) -> Any:
 
 
 def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise ScopleError(f"{where} is {quoted(value)}, but must be a group of settings: correct it.")
+    _group(value, where)
     fields = {f.name: f for f in dataclasses.fields(kind)}
     for key in value:
         if key not in fields:

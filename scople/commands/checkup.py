@@ -20,6 +20,7 @@ from scople.base.errors import ScopleError
 from scople.base.params import Method, Params, Profile
 from scople.base.shapes import JOINTS, PERSONS
 from scople.commands.environment import Finding
+from scople.data.joint_features import INTERVALS
 from scople.data.samples import BROKEN, Note
 from scople.formats.datasets import DataSet
 from scople.formats.recordings import STRANGER, UNUSED, PkuVideos, Plan
@@ -169,7 +170,7 @@ def examine_arithmetic(params: Params) -> Finding:
 
 
 def examine_memory(params: Params, samples: int) -> Iterator[Finding]:
-    """Compare free memory with a training step of the backbone and with the joint features of the largest split."""
+    """Compare free memory with a training step of the backbone and with the features of the largest split."""
     scale = params.scale
     step = ACTIVATIONS * 4.0 * scale.pretrain.batch_size * PERSONS * scale.frames * JOINTS * scale.pretrain.width
     features = PROGRAM + samples * _feature_bytes(scale)
@@ -179,7 +180,7 @@ def examine_memory(params: Params, samples: int) -> Iterator[Finding]:
         yield _room("memory of the device", torch.cuda.mem_get_info()[0], step, "the backbone's training", advice)
     free = psutil.virtual_memory().available
     if on_cuda or features > PROGRAM + step:
-        yield _room("memory", free, features, "one split's joint features", "free memory or use a larger machine")
+        yield _room("memory", free, features, "one split's features", "free memory or use a larger machine")
     else:
         yield _room("memory", free, PROGRAM + step, "the backbone's training", advice)
 
@@ -219,12 +220,12 @@ def _refused(subject: str, error: ScopleError, expected: str) -> Finding:
 
 
 def _feature_bytes(scale: Profile) -> int:
-    """One sample's joint features, float32; four times as wide as the backbone's first blocks."""
-    return JOINTS * 4 * scale.pretrain.width * 4
+    """One sample's joint and interval features, float32; four times as wide as the backbone's first blocks."""
+    return (1 + INTERVALS) * JOINTS * 4 * scale.pretrain.width * 4
 
 
 def _outputs(corpora: Iterable[int], splits: Iterable[int], scale: Profile) -> float:
-    """Bytes of all packed corpora and joint features; everything else is small beside them."""
+    """Bytes of all packed corpora and features; everything else is small beside them."""
     return sum(corpora) * PACKED + sum(splits) * _feature_bytes(scale)
 
 

@@ -7,7 +7,7 @@ samples and with random text weights where the real ones are a download.
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from subprocess import run as call_program
 
 import numpy as np
@@ -23,8 +23,9 @@ from scople.base.shapes import JOINTS, PERSONS
 from scople.commands.checkup import ACTIVATIONS
 from scople.data.class_names import names_of
 from scople.data.skeletons import normalise
-from scople.model.training import fit, score
-from scople.pipeline.assembly import build_model, build_tower, fit_settings
+from scople.methods.fitting import fit, score
+from scople.methods.recipe import constant
+from scople.pipeline.assembly import Assembly, build_tower
 from scople.pipeline.layout import load_problem
 from scople.pipeline.running import device
 from scople.text.clip import SIZES, ClipTower
@@ -137,19 +138,22 @@ def measure_model(
 ) -> tuple[float, float, float]:
     """Seconds of SCoPLe's training step, of the candidates' texts, and of a scored batch."""
     scale, where = params.scale, device(params)
-    method, model_width = params.settings(), 4 * scale.pretrain.width
-    model = build_model(method, tower, model_width, params.seed)
+    width = 4 * scale.pretrain.width
+    assembly = Assembly.of_scople(params, params.method, "", tower)
+    method = assembly.build(width, (1,), len(seen), params.seed)
     generator = numpy_generator(params.seed, "durations")
     largest = max(scale.train.batch_size, 3 * scale.evaluate.batch_size)
-    features = generator.standard_normal((max(largest, STEPS * scale.train.batch_size), JOINTS, model_width))
+    features = generator.standard_normal((max(largest, STEPS * scale.train.batch_size), 1, JOINTS, width))
     features = features.astype("float32")
     trained = features[: STEPS * scale.train.batch_size]
     targets = generator.integers(len(seen), size=len(trained))
-    settings = fit_settings(params, method, params.seed) | {"epochs": 1, "learning_rate": 1e-9}
-    step = seconds_of(lambda: fit(model, trained, targets, seen, **settings)) / STEPS
-    running = {"batch_size": scale.evaluate.batch_size, "device": where}
+    recipe = replace(assembly.own.recipe(), epochs=1, rate=constant(1e-9))
+    running = {"seed": params.seed, "device": where}
+    texts, batch_size = assembly.texts(method, seen), scale.evaluate.batch_size
+    step = seconds_of(lambda: fit(method, recipe, trained, targets, texts, **running)) / STEPS
+    texts = assembly.texts(method, candidates)
     one, three = (
-        seconds_of(lambda few=few: score(model, features[: few * scale.evaluate.batch_size], candidates, **running))
+        seconds_of(lambda few=few: score(method, features[: few * batch_size], texts, batch_size=batch_size, **running))
         for few in (1, 3)
     )
     batch = max(0.0, (three - one) / 2)

@@ -24,7 +24,7 @@ RESTORE = "run `dvc repro`, or restore it with git"
 LOSSES = {"split": str, "backbone_loss": float, "backbone_accuracy": float, "loss": float}
 """Columns of losses.csv with their types."""
 
-TRACKED = ("dvc.lock", "datasets/demo/dvc.lock", "ablations/dvc.lock", "results")
+TRACKED = ("dvc.lock", "datasets/demo/dvc.lock", "ablations/dvc.lock", "baselines/dvc.lock", "results")
 ERRORS = 4.0
 """By how many standard errors a mean may differ where rounding does; by chance one mean in 600 does, of 13 splits."""
 
@@ -53,8 +53,8 @@ def lock(params: Params) -> str:
     # Without the data DVC cannot look at a stage that would run, and fails on it.
     if stale := re.findall(r"(?:Running stage|failed to reproduce) '(.+?)'", done.stdout + done.stderr):
         raise ScopleError(
-            f"the locks are older than the code or the settings, stage {stale[0]} would run: call `make repro` and "
-            "`make ablations` and commit what they write."
+            f"the locks are older than the code or the settings, stage {stale[0]} would run: call `make repro`, `make "
+            "ablations` and `make baselines` and commit what they write."
         )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["without a word"])[-1]

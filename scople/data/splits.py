@@ -56,6 +56,23 @@ class Partition:
     unused: Int[np.ndarray, " N3"]
 
 
+@dataclass(frozen=True)
+class CalibrationPartition:
+    """Rows of a corpus for a calibration whose backbone knows neither the pseudo-unseen classes nor some subjects.
+
+    All are of training subjects and seen classes; no row is in two parts.
+
+    Attributes:
+        learned: remaining classes of the remaining subjects: all that backbone and method are trained on.
+        held_out: remaining classes of the held-out subjects: the seen side of the calibration.
+        pseudo_unseen: pseudo-unseen classes of every training subject: the unseen side.
+    """
+
+    learned: Int[np.ndarray, " N1"]
+    held_out: Int[np.ndarray, " N2"]
+    pseudo_unseen: Int[np.ndarray, " N3"]
+
+
 def load_split(path: str | Path, classes: int, seed: int) -> Split:
     """Read one split file.
 
@@ -133,6 +150,53 @@ def partition(split: Split, labels: Int[np.ndarray, " N"], is_training: Bool[np.
         )
     check_task(split, labels[test])
     return Partition(training=training, test=test, unused=unused)
+
+
+def calibration_partition(
+    split: Split,
+    labels: Int[np.ndarray, " N"],
+    subjects: Int[np.ndarray, " N"],
+    is_training: Bool[np.ndarray, " N"],
+    fraction: float,
+    seed: int,
+) -> CalibrationPartition:
+    """Hold subjects out of a split's training rows, and its pseudo-unseen classes; rows are ascending.
+
+    Args:
+        split: the whole split, with its pseudo-unseen classes.
+        labels: class of each row.
+        subjects: of each row.
+        is_training: whether the row's subject is one of the training subjects.
+        fraction: of the training subjects that are held out, rounded to the nearest count, but at least one.
+        seed: root seed; draws the subjects.
+
+    Raises:
+        ScopleError: there is only one training subject, no held-out one performs a remaining class, or no remaining one
+            performs one of these classes.
+    """
+    rows = partition(split, labels, is_training).training
+    people = np.unique(subjects[rows])
+    if len(people) < 2:
+        raise ScopleError(
+            f"split {split.name} has {len(people)} training subject to hold out of a backbone, but needs at least 2 "
+            "(PKU-MMD's files name none): take `seen_source: own` there."
+        )
+    count = min(max(1, round(fraction * len(people))), len(people) - 1)
+    held = numpy_generator(seed, "calibration subjects", split.name).permutation(people)[:count]
+    remaining = split.without_pseudo_unseen.seen
+    is_held, is_remaining = np.isin(subjects[rows], held), np.isin(labels[rows], remaining)
+    found = CalibrationPartition(rows[is_remaining & ~is_held], rows[is_remaining & is_held], rows[~is_remaining])
+    if absent := sorted(set(remaining) - set(labels[found.learned].tolist())):
+        raise ScopleError(
+            f"split {split.name}: without {count} of {len(people)} training subjects nobody performs class "
+            f"{absent[0] + 1}: make gate_holdout smaller, or take `seen_source: own`."
+        )
+    if not len(found.held_out):
+        raise ScopleError(
+            f"split {split.name}: the {count} held-out training subjects perform none of the remaining classes: make "
+            "gate_holdout larger, or take `seen_source: own`."
+        )
+    return found
 
 
 def check_task(split: Split, labels: Int[np.ndarray, " N"]) -> None:

@@ -1,4 +1,4 @@
-"""Which tokens of a skeleton a class name attends to: the sampler's attention, eq. 13, averaged over samples.
+"""Which tokens of a skeleton a class name attends to, averaged over samples: of SCoPLe the sampler's weights, eq. 13.
 
 Samples are grouped by their true class, so this is for inspection only: nothing is scored, and no score depends on it.
 """
@@ -8,18 +8,20 @@ import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Float32, Int
 
+from scople.base.seeding import torch_generator
 from scople.data.joints import JOINT_NAMES
-from scople.model.scople import SCoPLe
+from scople.methods.method import ClassTexts, Method
 
 
 def attention_by_class(
-    model: SCoPLe,
-    features: Float32[np.ndarray, "N V D"],
+    method: Method,
+    features: Float32[np.ndarray, "N I V D"],
     targets: Int[np.ndarray, " N"],
-    class_names: list[str],
+    texts: ClassTexts,
     *,
     batch_size: int,
     device: torch.device,
+    seed: int,
 ) -> Float32[np.ndarray, "K J"]:
     """Mean attention of each class over its own samples, with its own text as query.
 
@@ -27,26 +29,29 @@ def attention_by_class(
     of the other names to these samples is not used. At most one batch of attention is in memory at a time.
 
     Args:
-        model: moved to the device.
-        features: joint features.
-        targets: row in `class_names` of each sample's true class.
-        class_names: the classes.
+        method: moved to the device.
+        features: of the samples.
+        targets: row in `texts` of each sample's true class.
+        texts: of the classes.
         batch_size: samples at a time; it changes only memory and rounding.
         device: where to compute.
+        seed: root seed; decides what a method draws to prepare for the classes.
 
     Returns:
-        Weights that sum to 1 over the tokens: first the joint prompts, then the joints; NaN if a class has no samples.
+        Weights that sum to 1 over the tokens: first the joint prompts, then the joints; NaN if a class has no samples,
+        and for a method that tells no attention.
     """
-    model.to(device).eval()
+    method.to(device).eval()
+    if not method.tells_attention:
+        return np.full((len(texts), features.shape[2]), np.nan, np.float32)
     means = []
     with torch.no_grad():
-        text = model.embed_text(model.text.tokenize(class_names))
-        tokens = len(model.skeleton_prompts.prompts) + features.shape[1]
-        for target, query in enumerate(text):
+        candidates = method.prepare(texts.to(device), torch_generator(seed, "scoring"))
+        for target in range(len(texts)):
             own = features[targets == target]
-            total = torch.zeros(tokens, device=device)
+            total = 0
             for part in np.split(own, range(batch_size, len(own), batch_size)):
-                total += model.attention(torch.tensor(part, device=device), query[None]).sum(dim=(0, 1))
+                total += method.attention(torch.tensor(part, device=device), candidates, target).sum(dim=0)
             means.append(total / len(own))  # 0 / 0 is NaN
     return torch.stack(means).cpu().numpy()
 

@@ -1,6 +1,6 @@
 """The gates' constants for GZSL, chosen on pseudo-unseen classes.
 
-SCoPLe is trained once more on the same features, but without the pseudo-unseen classes and without a few held-out
+A method is trained once more on the same features, but without the pseudo-unseen classes and without a few held-out
 samples of the other classes. The scores of these samples, all of training subjects, determine each gate's threshold.
 Test samples cannot be used here: the only features that these functions take are the training part.
 """
@@ -9,71 +9,85 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 import numpy as np
-import torch
+from jaxtyping import Float, Int
 
+from scople.base.errors import ScopleError
 from scople.base.seeding import numpy_generator
-from scople.data.joint_features import TrainingFeatures
-from scople.data.splits import Split, targets
+from scople.data.joint_features import CalibrationFeatures, TrainingFeatures
+from scople.data.splits import Split
 from scople.judging.gates import Gate, PseudoUnseenScores, choose_threshold, hold_out, medians
-from scople.model.scople import SCoPLe
-from scople.model.training import fit, score
+
+Trial = Callable[
+    [Split, Int[np.ndarray, " N1"], Int[np.ndarray, " N2"]],
+    tuple[Float[np.ndarray, "N2 S"], Float[np.ndarray, "N2 U"]],
+]
+"""Trains a method anew on some rows of the training part and scores others: split, rows to learn from, rows to score →
+scores for the split's seen classes, and for its unseen ones."""
 
 
 def calibrate_gates(
-    model: SCoPLe,
-    training: TrainingFeatures,
-    split: Split,
-    names: Callable[[tuple[int, ...]], list[str]],
-    *,
-    gate_holdout: float,
-    score_batch_size: int,
-    seed: int,
-    device: torch.device,
-    **training_settings: Any,
+    trial: Trial, training: TrainingFeatures, split: Split, *, gate_holdout: float, seed: int
 ) -> dict[str, dict[str, Any]]:
-    """Train `model` without the pseudo-unseen classes and choose every gate's threshold.
+    """Train without the pseudo-unseen classes and choose every gate's threshold.
 
     Args:
-        model: untrained; it is trained here.
+        trial: trains and scores, on the rows of `training` that it is told.
         training: the split's training part.
         split: the whole split, with its pseudo-unseen classes.
-        names: class names of labels.
         gate_holdout: fraction of each remaining class's samples that is held out of training and used to choose.
-        score_batch_size: samples scored at a time.
-        seed: root seed.
-        device: where to compute.
-        **training_settings: as `scople.model.training.fit` takes them.
+        seed: root seed; decides which.
 
     Returns:
         Gate → `threshold`; `harmonic`, the H reached in this calibration, per cent; `median_seen` and `median_unseen`,
         the medians of the number that the gate compares, over the held-out and over the pseudo-unseen samples; and the
         S-U curve from which the threshold was chosen: `thresholds`, `seen`, `unseen`.
+
+    Raises:
+        ScopleError: `training` is not the training part, or has no sample to choose on.
     """
+    if not isinstance(training, TrainingFeatures):
+        raise ScopleError(
+            f"A gate cannot be calibrated on {type(training).__name__}, only on TrainingFeatures: "
+            "pass the training part."
+        )
     inner = split.without_pseudo_unseen
     remaining = np.flatnonzero(np.isin(training.labels, inner.seen))
     held = hold_out(training.labels[remaining], gate_holdout, numpy_generator(seed, "gate holdout", split.name))
     learned = remaining[~held]
-    fit(
-        model,
-        training.features[learned],
-        targets(training.labels[learned], inner.seen),
-        names(inner.seen),
-        seed=seed,
-        device=device,
-        **training_settings,
-    )
     judged = np.setdiff1d(np.arange(len(training.labels)), learned)
-    candidates = [*inner.seen, *inner.unseen]
-    scores = score(
-        model, training.features[judged], names(tuple(candidates)), batch_size=score_batch_size, device=device
-    )
-    pseudo = PseudoUnseenScores.of(
-        training,
-        judged,
-        split,
-        seen_scores=scores[:, : len(inner.seen)],
-        unseen_scores=scores[:, len(inner.seen) :],
-    )
+    return _chosen(training, judged, split, *trial(inner, learned, judged))
+
+
+def calibrate_gates_of_head(trial: Trial, calibration: CalibrationFeatures, split: Split) -> dict[str, dict[str, Any]]:
+    """As `calibrate_gates`, where the scores of seen classes are those of the backbone's own classifier.
+
+    A backbone is sure of what it was trained on, so that it must know neither the pseudo-unseen classes nor the
+    subjects of the samples that stand for seen ones: both are held out of the backbone already, and the method is
+    trained on the rest of that backbone's features.
+
+    Args:
+        trial: trains and scores, on the rows of `calibration` that it is told.
+        calibration: the split's training samples by such a backbone.
+        split: the whole split, with its pseudo-unseen classes.
+    """
+    if not isinstance(calibration, CalibrationFeatures):
+        raise ScopleError(
+            f"A gate on the backbone's own scores cannot be calibrated on {type(calibration).__name__}, only on "
+            "CalibrationFeatures: pass those of a backbone that was held out for it."
+        )
+    judged = np.flatnonzero(~calibration.is_learned)
+    _, unseen_scores = trial(split.without_pseudo_unseen, np.flatnonzero(calibration.is_learned), judged)
+    return _chosen(calibration, judged, split, calibration.backbone_scores[judged], unseen_scores)
+
+
+def _chosen(
+    training: TrainingFeatures,
+    judged: Int[np.ndarray, " N"],
+    split: Split,
+    seen_scores: Float[np.ndarray, "N S"],
+    unseen_scores: Float[np.ndarray, "N U"],
+) -> dict[str, dict[str, Any]]:
+    pseudo = PseudoUnseenScores.of(training, judged, split, seen_scores=seen_scores, unseen_scores=unseen_scores)
     gates = {}
     for gate in get_args(Gate):
         threshold, curve = choose_threshold(gate, pseudo)

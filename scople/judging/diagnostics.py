@@ -21,12 +21,17 @@ from scople.data.splits import Split, targets, task_targets
 from scople.judging.calibration import calibrate_gates
 from scople.judging.gates import Gate, apply_gate
 from scople.judging.metrics import accuracy, controls, gzsl_metrics, zsl_accuracy
+from scople.methods.fitting import fit, score
+from scople.methods.method import ClassTexts
+from scople.methods.scople import Scople
 from scople.model.losses import TrainingQuery, skeleton_to_text, training_logits
 from scople.model.scople import SCoPLe
-from scople.model.training import fit, score
 
 Names = Callable[[tuple[int, ...]], list[str]]
 """Function from labels to their class names."""
+
+Logits = Callable[[Float[Tensor, "M 1 E"], Float[Tensor, "K E"]], Float[Tensor, "M K"]]
+"""How a model compares skeletons with texts."""
 
 
 class Meaning(NamedTuple):
@@ -105,8 +110,8 @@ QUANTITIES = {
 
 
 def diagnose(
-    build: Callable[[], SCoPLe],
-    plain: SCoPLe,
+    build: Callable[[], Scople],
+    plain: Scople,
     training: TrainingFeatures,
     test: TestFeatures,
     split: Split,
@@ -116,9 +121,6 @@ def diagnose(
     score_batch_size: int,
     seed: int,
     device: torch.device,
-    training_query: TrainingQuery,
-    batch_size: int,
-    **training_settings: Any,
 ) -> dict[str, Measured]:
     """Measure every quantity of one split under one training query, with four trainings.
 
@@ -134,34 +136,36 @@ def diagnose(
         score_batch_size: samples scored at a time.
         seed: root seed.
         device: where to compute.
-        training_query: see `scople.model.losses.training_logits`.
-        batch_size: samples a training step.
-        **training_settings: as `scople.model.training.fit` takes them.
 
     Returns:
         Quantity → value and reference, in the order of `QUANTITIES`.
     """
-    settings = training_settings | {
-        "training_query": training_query,
-        "batch_size": batch_size,
-        "seed": seed,
-        "device": device,
-    }
+    running = {"seed": seed, "device": device}
     scoring = {"batch_size": score_batch_size, "device": device}
 
-    def trained(model: SCoPLe, features: Float[np.ndarray, "N1 V D"]) -> tuple[float, Float[np.ndarray, "N2 K"]]:
-        history = fit(model, features, targets(training.labels, split.seen), names(split.seen), **settings)
-        return history[-1]["skeleton_to_text"], score(model, test.features, names(split.seen + split.unseen), **scoring)
+    def texts(labels: tuple[int, ...]) -> ClassTexts:
+        return ClassTexts(tuple(names(labels)), {})
+
+    def trained(method: Scople, features: Float[np.ndarray, "N1 V D"]) -> tuple[float, Float[np.ndarray, "N2 K"]]:
+        rows = targets(training.labels, split.seen)
+        history = fit(method, method.settings.recipe(), features[:, None], rows, texts(split.seen), **running)
+        scores = score(method, test.features[:, None], texts(split.seen + split.unseen), **scoring, seed=seed)
+        return history[-1]["skeleton_to_text"], scores
+
+    def trial(inner: Split, learned: Int[np.ndarray, " N1"], judged: Int[np.ndarray, " N2"]) -> tuple:
+        method, rows = build(), targets(training.labels[learned], inner.seen)
+        fit(method, method.settings.recipe(), training.features[learned, None], rows, texts(inner.seen), **running)
+        candidates = texts(inner.seen + inner.unseen)
+        scores = score(method, training.features[judged, None], candidates, **scoring, seed=seed)
+        return np.split(scores, [len(inner.seen)], axis=1)
 
     order = numpy_generator(seed, "shuffled training", split.name).permutation(len(training.labels))
-    model = build()
-    loss, scores = trained(model, training.features)
+    method = build()
+    loss, scores = trained(method, training.features)
     misled = build()
     shuffled_loss, shuffled_scores = trained(misled, training.features[order])
     _, plain_scores = trained(plain, training.features)
-    gates = calibrate_gates(
-        build(), training, split, names, gate_holdout=gate_holdout, score_batch_size=score_batch_size, **settings
-    )
+    gates = calibrate_gates(trial, training, split, gate_holdout=gate_holdout, seed=seed)
 
     # All models are trained and have scored; only now are test labels used.
     is_unseen, rows = task_targets(split, test.labels)
@@ -177,10 +181,10 @@ def diagnose(
         )
 
     honest, shuffled, plain_text = checked(scores), checked(shuffled_scores), checked(plain_scores)
-    columns = {"training_query": training_query, "batch_size": batch_size}
+    columns = {name: getattr(method.settings, name) for name in ("training_query", "batch_size")}
     nothing = knowing_nothing(samples=len(training.labels), classes=len(split.seen), **columns)
     held_out = held_out_loss(
-        misled,
+        misled.model,
         test.features[~is_unseen],
         rows[~is_unseen],
         names(split.seen),
@@ -202,7 +206,7 @@ def diagnose(
         "zsl_plain_label": Measured(plain_text["zsl"], honest["zsl"]),
     }
     measured |= _of_queries(
-        model, test.features[is_unseen], rows[is_unseen], names(split.unseen), honest["zsl"], **scoring
+        method, test.features[is_unseen], rows[is_unseen], names(split.unseen), honest["zsl"], **scoring
     )
     for gate, chosen in gates.items():
         seen_scores, unseen_scores = np.split(scores, [len(split.seen)], axis=1)
@@ -221,7 +225,7 @@ def diagnose(
 
 
 def _of_queries(
-    model: SCoPLe,
+    method: Scople,
     features: Float[np.ndarray, "N V D"],
     targets: Int[np.ndarray, " N"],
     candidates: list[str],
@@ -229,11 +233,11 @@ def _of_queries(
     **scoring: Any,
 ) -> dict[str, Measured]:
     """The quantities that depend on the texts and queries of the unseen classes."""
-    chance = 100 / len(candidates)
+    chance, model = 100 / len(candidates), method.model
     skeletons, text = embed_for_every_query(model, features, candidates, **scoring)
-    leak, shuffled_leak = oracle_query_leak(model, skeletons, text, targets)
+    leak, shuffled_leak = oracle_query_leak(model.logits, skeletons, text, targets)
     return {
-        "zsl_texts_shuffled": Measured(zsl_texts_shuffled(model, features, targets, candidates, **scoring), chance),
+        "zsl_texts_shuffled": Measured(zsl_texts_shuffled(method, features, targets, candidates, **scoring), chance),
         "oracle_query_leak": Measured(leak, zsl),
         "oracle_query_leak_skeletons_shuffled": Measured(shuffled_leak, chance),
         "spread_over_candidates": Measured(*spreads(skeletons)),
@@ -322,7 +326,7 @@ def knowing_nothing(training_query: TrainingQuery, *, samples: int, classes: int
 
 
 def zsl_texts_shuffled(
-    model: SCoPLe,
+    method: Scople,
     features: Float[np.ndarray, "N V D"],
     targets: Int[np.ndarray, " N"],
     class_names: list[str],
@@ -336,18 +340,16 @@ def zsl_texts_shuffled(
     by its text.
 
     Args:
-        model: a trained model.
+        method: trained.
         features: joint features of samples of unseen classes.
         targets: row of each sample's class in `class_names`.
         class_names: the K unseen classes.
         batch_size: samples at a time.
         device: where to compute.
     """
-    rotations = (class_names[k:] + class_names[:k] for k in range(len(class_names)))
-    accuracies = [
-        zsl_accuracy(score(model, features, rotation, batch_size=batch_size, device=device), targets)
-        for rotation in rotations
-    ]
+    rotations = (ClassTexts((*class_names[k:], *class_names[:k]), {}) for k in range(len(class_names)))
+    running = {"batch_size": batch_size, "device": device, "seed": 0}  # of which SCoPLe draws nothing
+    accuracies = [zsl_accuracy(score(method, features[:, None], each, **running), targets) for each in rotations]
     return float(np.mean(accuracies))
 
 
@@ -381,7 +383,7 @@ def embed_for_every_query(
 
 @torch.no_grad()
 def oracle_query_leak(
-    model: SCoPLe, skeletons: Float[Tensor, "N K E"], text: Float[Tensor, "K E"], targets: Int[np.ndarray, " N"]
+    logits_of: Logits, skeletons: Float[Tensor, "N K E"], text: Float[Tensor, "K E"], targets: Int[np.ndarray, " N"]
 ) -> tuple[float, float]:
     """A LEAK, NOT A RESULT: accuracy with the text of each sample's true label as the sampler's query.
 
@@ -389,7 +391,7 @@ def oracle_query_leak(
     comparison with the correct one; nothing else may call this function.
 
     Args:
-        model: gives the logits.
+        logits_of: gives the logits, V "M 1 E" and F "K E" → "M K".
         skeletons: V of sample n for query k, from `embed_for_every_query`.
         text: F of the candidates.
         targets: row of each sample's true class in `text`: the leak.
@@ -398,7 +400,7 @@ def oracle_query_leak(
         In per cent: the accuracy, and its mean over all shuffles of the skeletons among the samples, in which only the
         query can tell the label.
     """
-    logits = model.logits(skeletons.flatten(0, 1).unsqueeze(1), text)  # each V against all texts, not only its query
+    logits = logits_of(skeletons.flatten(0, 1).unsqueeze(1), text)  # each V against all texts, not only its query
     named = logits.argmax(dim=1).view(skeletons.shape[:2]).cpu().numpy()  # prediction for sample n with query k
     is_query = named == np.arange(len(text))
     # Over all shuffles, every sample's query meets every skeleton equally often.

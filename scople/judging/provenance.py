@@ -14,14 +14,22 @@ from scople.base.documents import read_document
 from scople.base.params import Params
 from scople.base.seeding import torch_generator
 from scople.data.splits import Split
-from scople.model.scople import SCoPLe
-from scople.model.training import score
+from scople.methods.fitting import score
+from scople.methods.method import ClassTexts, Method
 
 CODE = Path(__file__).parents[2]
+
+EVALUATE = {
+    "": ("evaluate", "dvc.yaml"),
+    "ablations": ("ablation_evaluate", "ablations/dvc.yaml"),
+    "baselines": ("baseline_evaluate", "baselines/dvc.yaml"),
+}
+"""Room of a pipeline (`scople.pipeline.layout.Layout`) → the stage that writes its metrics, and where it stands."""
 
 
 def provenance(
     params: Params,
+    room: str,
     words: Mapping[str, str],
     split: Split,
     candidates: Sequence[str],
@@ -34,6 +42,7 @@ def provenance(
 
     Args:
         params: the whole of params.yaml.
+        room: of the pipeline, see `digest`.
         words: values of the templates in the stage's definition, see `digest`.
         split: the classes.
         candidates: class names that were scored, in the order of the scores' columns.
@@ -57,40 +66,41 @@ def provenance(
             str(seed): {name: round(value, 4) for name, value in found.items()} for seed, found in repeats.items()
         },
         "computed_by": dict(computed_by),
-        "made_from": digest(params, words),
+        "made_from": digest(params, room, words),
     }
 
 
-def untrained_loss(model: SCoPLe, candidates: Sequence[str], sizes: Sequence[int], seed: int, **running: Any) -> float:
-    """Cross-entropy in nats of a model before its training, on a normally distributed sample for each candidate.
+def untrained_loss(method: Method, texts: ClassTexts, sizes: Sequence[int], *, seed: int, **running: Any) -> float:
+    """Cross-entropy in nats of a method before its training, on a normally distributed sample for each candidate.
 
     It depends on code, settings and texts; rounding changes only its last digits, whereas a training would amplify such
     differences. So any machine can detect a model that is not built or loaded correctly.
 
     Args:
-        model: untrained.
-        candidates: class names.
-        sizes: shape of one sample's features.
+        method: untrained.
+        texts: of the candidates.
+        sizes: shape "I V D" of one sample's features.
         seed: root seed of the samples.
-        **running: as `scople.model.training.score` takes it.
+        **running: as `scople.methods.fitting.score` takes it.
     """
-    shape = (len(candidates), *sizes)
+    shape = (len(texts), *sizes)
     features = torch.randn(shape, generator=torch_generator(seed, "untrained loss")).numpy()
-    scores = torch.from_numpy(score(model, features, candidates, **running)).double()
-    return F.cross_entropy(scores, torch.arange(len(candidates))).item()
+    scores = torch.from_numpy(score(method, features, texts, seed=seed, **running)).double()
+    return F.cross_entropy(scores, torch.arange(len(texts))).item()
 
 
-def digest(params: Params, words: Mapping[str, str]) -> str:
+def digest(params: Params, room: str, words: Mapping[str, str]) -> str:
     """SHA-256 of exactly what makes DVC run `evaluate` again: its code, its settings and its inputs.
 
-    Earlier stages count through the contents of the inputs.
+    Earlier stages count through the contents of the inputs. Where a stage evaluates several splits, those of the others
+    do not count.
 
     Args:
         params: the whole of params.yaml.
-        words: values of the templates: `key` for the stage of the root, `item.split` and `item.variant` for that of an
-            ablation.
+        room: of the pipeline whose stage it is, one of `EVALUATE`.
+        words: values of the templates, such as `key` or `item.split`.
     """
-    name, path = ("ablation_evaluate", "ablations/dvc.yaml") if "item.variant" in words else ("evaluate", "dvc.yaml")
+    name, path = EVALUATE[room]
     stage = read_document(CODE / path)["stages"][name]
     stage = stage.get("do", stage)
     document = asdict(params)
@@ -105,9 +115,14 @@ def digest(params: Params, words: Mapping[str, str]) -> str:
         for part in key.split("."):
             value = value[part]
         settings[key] = value
+    others = params.splits.keys() - {words.get("item.split", words.get("key"))}
     files = {}
     for place in map(filled, stage["deps"]):
         top = (CODE if place.startswith(("scople/", "stages/")) else Path()) / place
         found = [top] if top.is_file() else sorted(path for path in top.rglob("*") if path.is_file())
-        files |= {f"{place}/{file.relative_to(top)}": file for file in found if "__pycache__" not in file.parts}
+        files |= {
+            f"{place}/{file.relative_to(top)}": file
+            for file in found
+            if not {"__pycache__", *others} & {*file.parts, file.stem}
+        }
     return fingerprint([name, settings], files)

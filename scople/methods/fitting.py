@@ -5,6 +5,7 @@ training is told of texts are those of the seen classes: there is no way to hand
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -148,3 +149,35 @@ def score(
             "or extract the features again."
         )
     return scores.numpy()
+
+
+def score_seen_and_unseen(
+    method: Method,
+    features: Float32[np.ndarray, "N I V D"],
+    texts: ClassTexts,
+    seen: int,
+    *,
+    samples: Samples | None,
+    **running: Any,
+) -> tuple[Float32[np.ndarray, "N S"], Float32[np.ndarray, "N U"]]:
+    """Scores of every sample for the seen classes, and for the unseen ones.
+
+    Args:
+        method: trained.
+        features: of the samples.
+        texts: of the seen classes, then of the unseen ones.
+        seen: how many are seen.
+        samples: training samples of the seen classes; read by a method that fits a classifier of its candidates.
+        **running: as `score` takes it.
+
+    Raises:
+        ScopleError: a score is not finite.
+    """
+    if not method.fits_candidates:
+        scores = score(method, features, texts, **running)
+        return scores[:, :seen], scores[:, seen:]
+    rows = list(range(len(texts)))
+    return (
+        score(method, features, texts.rows(rows[:seen]), samples=samples, **running),
+        score(method, features, texts.rows(rows[seen:]), **running),
+    )

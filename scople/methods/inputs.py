@@ -1,7 +1,7 @@
 """What methods read of a sample: its features pooled, as tokens, or as means over parts of the body.
 
-Intervals of time may differ in length (4 steps in three intervals are 1, 2 and 1); their lengths are then the weights
-of every mean over time.
+Intervals of time may differ in length (4 steps in three intervals are 1, 2 and 1, see
+`scople.data.joint_features.interval_lengths`); their lengths are then the weights of every mean over time.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,6 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
-
-from scople.base.errors import ScopleError
 
 Parts = tuple[tuple[int, ...], ...]
 """Joints of each part of the body, see `scople.data.joints.JOINT_NAMES`."""
@@ -33,18 +31,6 @@ PURLS_PARTS: Parts = (
     (0, 12, 13, 14, 15, 16, 17, 18, 19),
 )
 """PURLS's four: head, hands, torso, legs; they share joints (azzh1/PURLS)."""
-
-
-def interval_lengths(steps: int, intervals: int) -> tuple[int, ...]:
-    """Steps of time in each interval, cut at round(i * steps / intervals).
-
-    Raises:
-        ScopleError: fewer steps than intervals.
-    """
-    if steps < intervals:
-        raise ScopleError(f"{steps} steps of time cannot be cut into {intervals} intervals: use more frames.")
-    cuts = [round(i * steps / intervals) for i in range(intervals + 1)]
-    return tuple(end - start for start, end in zip(cuts, cuts[1:], strict=False))
 
 
 def over_time(features: Float[Tensor, "B I V D"], lengths: Sequence[int] = ()) -> Float[Tensor, "B V D"]:

@@ -92,11 +92,20 @@ class Method(nn.Module, ABC):
         intervals: I, how many intervals of time it reads; 1 is the mean over time.
         fields: text fields it reads.
         smallest_batch: a batch with fewer samples is left out (batch statistics, or pairs within a batch, need two).
+        fits_candidates: whether `prepare` fits a classifier of the candidates; seen ones are then prepared apart from
+            unseen ones, with their training samples.
+        tells_attention: whether there is an `attention`.
     """
 
     intervals: int = 1
     fields: tuple[str, ...] = ("name",)
     smallest_batch: int = 1
+    fits_candidates: bool = False
+    tells_attention: bool = False
+
+    def learned(self) -> nn.Module:
+        """What is kept of a training: the module whose `state_dict` is saved and loaded."""
+        return self
 
     def groups(self) -> dict[str, list[dict[str, Any]]]:
         """Name of each optimiser → its parameter groups, as `torch.optim` takes them."""
@@ -138,3 +147,16 @@ class Method(nn.Module, ABC):
             features: of the samples.
             candidates: what `prepare` returned.
         """
+
+    def attention(self, features: Float[Tensor, "B I V D"], candidates: Any, row: int) -> Float[Tensor, "B J"]:
+        """How much a candidate looks at each token of a sample: prompts, then the joints. For inspection only.
+
+        Args:
+            features: of the samples.
+            candidates: what `prepare` returned.
+            row: of the candidate.
+
+        Returns:
+            Weights that sum to 1 over the tokens.
+        """
+        raise NotImplementedError

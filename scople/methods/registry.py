@@ -27,6 +27,16 @@ from scople.methods.star import Star, StarSettings
 from scople.methods.synse import Synse, SynseSettings
 
 
+MAY_BE_ZERO = {"candidates", "warmup", "milestones"}
+"""Whole numbers among the settings that may be 0; the others are sizes and counts."""
+
+ABOVE_ZERO = {"learning_rate", "expert_rate", "temperature", "score_temperature", "text_length"}
+"""Numbers that may not: nothing is learned at a rate of 0, and nothing divided by 0."""
+
+LARGEST = 1_000_000
+"""Of whole numbers: what no machine can do is refused early."""
+
+
 @runtime_checkable
 class Settings(Protocol):
     """Frozen dataclass of one method's settings."""
@@ -84,9 +94,9 @@ def settings_of(name: str, changes: Mapping[str, Any]) -> Settings:
             raise ScopleError(
                 f"{quoted(key)} is no setting of the method {name}: choose among {listed(free, 300) or 'none'}."
             )
-        if not _fits(value, types[key]):
+        if not _fits(key, value, types[key]):
             raise ScopleError(
-                f"{key} of the method {name} is {quoted(value)}, but must be {_told(types[key])}: correct it."
+                f"{key} of the method {name} is {quoted(value)}, but must be {_told(key, types[key])}: correct it."
             )
     held = {key: _held(value, types[key]) for key, value in changes.items()}
     return entry.settings(**held, **entry.fixed)
@@ -118,16 +128,17 @@ def build(name: str, settings: Settings, sizes: Sizes, seed: int) -> Method:
         return METHODS[name].method(settings, sizes)
 
 
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value has a type; numbers are finite and not negative."""
+def _fits(key: str, value: Any, kind: Any) -> bool:
+    """Whether a setting can have a value; numbers are finite and not negative."""
     if get_origin(kind) is Literal:
         return isinstance(value, str) and value in get_args(kind)
     if get_origin(kind) is tuple:
-        return isinstance(value, list | tuple) and all(_fits(each, get_args(kind)[0]) for each in value)
-    if kind in (int, float):
-        is_number = isinstance(value, int | kind) and not isinstance(value, bool)
-        return is_number and math.isfinite(value) and value >= 0
-    return isinstance(value, kind)
+        return isinstance(value, list | tuple) and all(_fits(key, each, get_args(kind)[0]) for each in value)
+    if kind in (int, float) and isinstance(value, int | kind) and not isinstance(value, bool):
+        if kind is int:
+            return (key not in MAY_BE_ZERO) <= value <= LARGEST
+        return math.isfinite(value) and (value > 0 if key in ABOVE_ZERO else value >= 0)
+    return kind not in (int, float) and isinstance(value, kind)
 
 
 def _held(value: Any, kind: Any) -> Any:
@@ -135,9 +146,13 @@ def _held(value: Any, kind: Any) -> Any:
     return tuple(value) if isinstance(value, list) else float(value) if kind is float else value
 
 
-def _told(kind: Any) -> str:
+def _told(key: str, kind: Any) -> str:
     if get_origin(kind) is Literal:
         return f"one of {', '.join(get_args(kind))}"
     if get_origin(kind) is tuple:
-        return f"a list, each entry {_told(get_args(kind)[0])}"
-    return {int: "a whole number from 0 on", float: "a number from 0 on", bool: "true or false"}.get(kind, "text")
+        return f"a list, each entry {_told(key, get_args(kind)[0])}"
+    if kind is int:
+        return f"a whole number from {int(key not in MAY_BE_ZERO)} to {LARGEST:,}"
+    if kind is float:
+        return f"a number {'above' if key in ABOVE_ZERO else 'from'} 0{'' if key in ABOVE_ZERO else ' on'}"
+    return "true or false" if kind is bool else "text"

@@ -93,6 +93,8 @@ class SaDvae(Method):
         ScopleError: the discriminator never has its turn.
     """
 
+    fits_candidates = True
+
     def __init__(self, settings: SaDvaeSettings, sizes: Sizes) -> None:
         super().__init__()
         if settings.discriminator_every < 1:

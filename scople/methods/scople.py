@@ -1,7 +1,6 @@
 """SCoPLe as a method among the others: the model of `scople.model`, unchanged, in their loop.
 
-It has a text tower of its own and reads class names. Trained by `scople.methods.fitting.fit` it has the weights of
-`scople.model.training.fit`, byte for byte.
+It has a text tower of its own and reads class names.
 """
 
 from collections.abc import Iterator
@@ -22,7 +21,17 @@ from scople.model.scople import SCoPLe
 
 @dataclass(frozen=True)
 class ScopleSettings:
-    """What `scople.model.training.fit` is told, by the same names."""
+    """The training of SCoPLe: no schedule, no decay. Unstated: the last epoch is the result.
+
+    Attributes:
+        epochs: passes over the samples.
+        batch_size: samples a step.
+        learning_rate: of Adam.
+        training_query: see `scople.model.losses.training_logits`.
+        text_weight: see `scople.model.losses.weighted`.
+        autocast: "bfloat16" lets torch compute embeddings and logits in bfloat16 where it considers that safe;
+            parameters, losses and Adam stay in float32. With "none" everything is float32.
+    """
 
     epochs: int
     batch_size: int
@@ -45,11 +54,17 @@ class Scople(Method):
     """
 
     fields = ()
+    tells_attention = True
 
     def __init__(self, settings: ScopleSettings, model: SCoPLe) -> None:
         super().__init__()
         self.settings, self.model = settings, model
+        # A text without anything learned is embedded once.
         self.learns_text = any(each.requires_grad and each.numel() for each in model.text.parameters())
+
+    def learned(self) -> SCoPLe:
+        """The model alone, so that weights have the names that they have in it."""
+        return self.model
 
     def begin(self, samples: Samples, texts: ClassTexts) -> None:
         """Tokens of the seen classes; their embeddings too, where nothing of these is learned."""
@@ -82,3 +97,7 @@ class Scople(Method):
     def scores(self, features: Float[Tensor, "B I V D"], candidates: Float[Tensor, "K E"]) -> Float[Tensor, "B K"]:
         """Eq. 17-18."""
         return self.model.class_scores(over_time(features), candidates)
+
+    def attention(self, features: Float[Tensor, "B I V D"], candidates: Float[Tensor, "K E"], row: int) -> Tensor:
+        """Eq. 13, with the candidate's own text as query: first the joint prompts, then the joints."""
+        return self.model.attention(over_time(features), candidates[row][None])[:, 0]

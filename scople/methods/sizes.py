@@ -12,7 +12,7 @@ class Sizes:
         text_width: E.
         classes: K, seen classes.
         lengths: steps of time in each of the intervals that the method reads, see
-            `scople.methods.inputs.interval_lengths`.
+            `scople.data.joint_features.interval_lengths`.
     """
 
     feature_width: int

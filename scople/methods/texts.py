@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -40,6 +41,7 @@ A method with a text tower of its own reads `ClassTexts.names`: the name, `whole
 PARTS = ("head", "hands", "arms", "torso", "legs", "feet")
 PHASES = ("beginning", "middle", "end")
 DESCRIBED = (*PARTS, *PHASES, "whole")
+WORDS = ("verb", "noun")
 
 NO_NOUN = "#"
 
@@ -147,12 +149,35 @@ def load_wordings(names: Sequence[str], descriptions: Path | None, verb_noun: Pa
         ScopleError: a table cannot be read, or a class is missing in it.
     """
     described = _rows(descriptions, DESCRIBED, names) if descriptions else {}
-    parts_of_speech = _rows(verb_noun, ("verb", "noun"), names) if verb_noun else {}
+    parts_of_speech = _rows(verb_noun, WORDS, names) if verb_noun else {}
     wordings = []
     for name in names:
         verb, noun = parts_of_speech[name].values() if parts_of_speech else split_name(name)
         wordings.append(Wording(name, verb, noun, described.get(name, {})))
     return wordings
+
+
+def find_table(folder: Path, dataset: str, names: Sequence[str], columns: Sequence[str]) -> Path | None:
+    """The table that describes the classes of a data set: its own, or the first one that has all their names.
+
+    Classes of the same name are described alike in all tables, so NTU-60 needs none beside that of NTU-120.
+
+    Args:
+        folder: of the tables.
+        dataset: name of the data set.
+        names: of classes.
+        columns: texts that the tables hold beside the names, `DESCRIBED` or `WORDS`.
+
+    Raises:
+        ScopleError: a table cannot be read.
+    """
+    own = folder / f"{dataset}.csv"
+    if own.exists():
+        return own
+    for path in sorted(folder.glob("*.csv")):
+        if set(names) <= set(_table(path, columns)["name"]):
+            return path
+    return None
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -194,11 +219,15 @@ def _string(words: Wording, name: str) -> str:
 
 
 def _rows(path: Path, columns: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, str]]:
-    table = load_table(path, dict.fromkeys(("name", *columns), str), again="restore it, or add what is missing")
+    table = _table(path, columns)
     rows = {row["name"]: {column: row[column] for column in columns} for row in table.to_dict("records")}
     if missing := [name for name in names if name not in rows]:
         raise ScopleError(f"class {quoted(missing[0])} has no row in {path}: add one.")
     return rows
+
+
+def _table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    return load_table(path, dict.fromkeys(("name", *columns), str), again="restore it, or add what is missing")
 
 
 def _tell_apart(classes: Sequence[Wording]) -> None:

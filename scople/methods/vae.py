@@ -66,6 +66,8 @@ class AlignedVAE(Method):
         ScopleError: Z is no multiple of the number of parts.
     """
 
+    fits_candidates = True
+
     def __init__(
         self,
         sizes: Sizes,

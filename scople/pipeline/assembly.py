@@ -1,17 +1,41 @@
-"""Settings → model: the one place where params.yaml's names become constructor arguments."""
+"""Settings → method: the one place where params.yaml's names become constructor arguments, and classes become texts."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32
 
 from scople.base.checkpoints import fingerprint
-from scople.base.params import Method, Params, Profile
+from scople.base.errors import ScopleError
+from scople.base.params import MethodSettings, Params, Profile
 from scople.base.seeding import seeded, torch_generator
+from scople.data.joint_features import (
+    INTERVALS,
+    IntervalFeatures,
+    JointFeatures,
+    TestFeatures,
+    TestIntervals,
+    TrainingFeatures,
+    TrainingIntervals,
+    load_features,
+)
+from scople.methods.method import ClassTexts, Method
+from scople.methods.registry import Settings, build, intervals_of, settings_of
+from scople.methods.scople import Scople, ScopleSettings
+from scople.methods.sizes import Sizes
+from scople.methods.texts import DESCRIBED, WORDS, Encoder, class_texts, encoder_of, find_table, load_wordings
 from scople.model.language_prompts import LanguagePrompts
 from scople.model.scople import SCoPLe
-from scople.pipeline.running import device
+from scople.pipeline.layout import DATASETS, Layout
 from scople.text.loading import load_tower
 from scople.text.tower import TextTower
+
+DESCRIPTIONS = DATASETS / "descriptions"
+
+NOT_LEARNED = {"body_choice", "position_gradient", "gate", "max_broken"}
+"""Settings that a trained method depends on only through its features, or not at all."""
 
 
 def build_tower(scale: Profile) -> TextTower:
@@ -19,19 +43,19 @@ def build_tower(scale: Profile) -> TextTower:
     return load_tower(scale.text_encoder, scale.text_weights)
 
 
-def build_model(method: Method, tower: TextTower, feature_width: int, seed: int) -> SCoPLe:
+def build_model(settings: MethodSettings, tower: TextTower, feature_width: int, seed: int) -> SCoPLe:
     """SCoPLe as it stands before training; `seed` decides its start and nothing else."""
     prompts = LanguagePrompts(
         tower,
-        text_prompting=method.text_prompting,
-        phrase=method.phrase,
-        prefix_length=method.prefix_length,
-        layer_depth=method.layer_depth,
-        alpha=method.alpha,
-        prompt_std=method.prompt_std,
-        prefix_streams=method.prefix_streams,
-        layer_prompts=method.layer_prompts,
-        prompted_residual=method.prompted_residual,
+        text_prompting=settings.text_prompting,
+        phrase=settings.phrase,
+        prefix_length=settings.prefix_length,
+        layer_depth=settings.layer_depth,
+        alpha=settings.alpha,
+        prompt_std=settings.prompt_std,
+        prefix_streams=settings.prefix_streams,
+        layer_prompts=settings.layer_prompts,
+        prompted_residual=settings.prompted_residual,
         generator=torch_generator(seed, "language prompts"),
     )
     with seeded(seed, "skeleton side"):
@@ -39,48 +63,175 @@ def build_model(method: Method, tower: TextTower, feature_width: int, seed: int)
             prompts,
             feature_width=feature_width,
             text_width=tower.output_width,
-            joint_prompts=method.joint_prompts,
-            joint_prompt_std=method.joint_prompt_std,
-            sampler=method.sampler,
-            sampler_width=method.sampler_width,
-            representation_width=method.representation_width,
-            sampler_query=method.sampler_query,
-            sampler_bias=method.sampler_bias,
-            token_norm=method.token_norm,
-            projection_hidden=method.projection_hidden,
-            similarity=method.similarity,
-            temperature=method.temperature,
-            learn_temperature=method.learn_temperature,
+            joint_prompts=settings.joint_prompts,
+            joint_prompt_std=settings.joint_prompt_std,
+            sampler=settings.sampler,
+            sampler_width=settings.sampler_width,
+            representation_width=settings.representation_width,
+            sampler_query=settings.sampler_query,
+            sampler_bias=settings.sampler_bias,
+            token_norm=settings.token_norm,
+            projection_hidden=settings.projection_hidden,
+            similarity=settings.similarity,
+            temperature=settings.temperature,
+            learn_temperature=settings.learn_temperature,
         )
 
 
-NOT_LEARNED = {"body_choice", "position_gradient", "gate", "max_broken"}
-"""Settings of the method that a trained model depends on only through its features, or not at all."""
+class Inputs(NamedTuple):
+    """What a method reads of the samples of one part.
+
+    Attributes:
+        features: as many intervals of time as it reads.
+        lengths: steps of time in each.
+    """
+
+    features: Float32[np.ndarray, "N I V D"]
+    lengths: tuple[int, ...]
+
+    @classmethod
+    def of_joints(cls, joints: JointFeatures) -> "Inputs":
+        """Joint features as one interval."""
+        return cls(joints.features[:, None], (1,))
 
 
-def model_identity(
-    params: Params, method: Method, seed: int, problem: Mapping[str, str], backbone: str
-) -> dict[str, str]:
-    """What a trained model and its gates belong to.
+@dataclass(frozen=True)
+class Assembly:
+    """Everything that makes a variant's method and its texts on one data set.
+
+    Attributes:
+        settings: those in `params.yaml`, with the variant's changes.
+        own: settings that the method itself takes: its published ones with the variant's changes, or SCoPLe's training.
+        tower: the frozen text encoder.
+        dataset: name of the data set; decides which descriptions of the classes are read.
+    """
+
+    settings: MethodSettings
+    own: Settings
+    tower: TextTower
+    dataset: str
+
+    @classmethod
+    def of(cls, params: Params, variant: str, dataset: str, tower: TextTower) -> "Assembly":
+        """A variant of `params.yaml`; without a name, the one that it runs.
+
+        Raises:
+            ScopleError: there is no such variant, or it sets what its method cannot have.
+        """
+        settings = params.settings(variant)
+        if settings.method == "scople":
+            return cls.of_scople(params, settings, dataset, tower)
+        return cls(settings, settings_of(settings.method, params.own_settings(variant, dataset)), tower, dataset)
+
+    @classmethod
+    def of_scople(cls, params: Params, settings: MethodSettings, dataset: str, tower: TextTower) -> "Assembly":
+        """SCoPLe under settings of no variant's.
+
+        Raises:
+            ScopleError: they are another method's.
+        """
+        if settings.method != "scople":
+            raise ScopleError(
+                f"this takes the method scople only, but params.yaml has {settings.method}: set `method: scople`."
+            )
+        training = ScopleSettings(
+            **asdict(params.scale.train), training_query=settings.training_query, text_weight=settings.text_weight
+        )
+        return cls(settings, training, tower, dataset)
+
+    @property
+    def intervals(self) -> int:
+        """How many intervals of time the method reads."""
+        return 1 if isinstance(self.own, ScopleSettings) else intervals_of(self.settings.method, self.own)
+
+    def inputs(self, joints: JointFeatures, layout: Layout, number: int, problem: Mapping[str, str]) -> Inputs:
+        """What the method reads of a part: its joint features, or the interval features beside them.
+
+        Args:
+            joints: the part.
+            layout: where interval features lie; they are opened only for a method that reads them.
+            number: of the backbone.
+            problem: what the features belong to, see `scople.pipeline.layout.identity`.
+
+        Raises:
+            ScopleError: the method reads another number of intervals than there are, or the file is missing, damaged or
+                of another backbone.
+        """
+        if self.intervals == 1:
+            return Inputs.of_joints(joints)
+        if self.intervals != INTERVALS:
+            raise ScopleError(
+                f"the method {self.settings.method} reads {self.intervals} intervals of time, but features have 1 or "
+                f"{INTERVALS}: set `intervals` of its settings to one of these."
+            )
+        kind: type[IntervalFeatures] = {TrainingFeatures: TrainingIntervals, TestFeatures: TestIntervals}[type(joints)]
+        path = layout.intervals(problem["split"], "training" if kind is TrainingIntervals else "test", number)
+        found = load_features(kind, path, **problem, backbone=joints.backbone)
+        return Inputs(found.features, tuple(found.lengths.tolist()))
+
+    def build(self, width: int, lengths: tuple[int, ...], classes: int, seed: int) -> Method:
+        """The method as it stands before training.
+
+        Args:
+            width: D, of the features.
+            lengths: steps of time in each interval.
+            classes: how many it will learn from.
+            seed: root seed; decides its start and nothing else.
+
+        Raises:
+            ScopleError: its settings do not go together.
+        """
+        if isinstance(self.own, ScopleSettings):
+            return Scople(self.own, build_model(self.settings, self.tower, width, seed))
+        return build(self.settings.method, self.own, Sizes(width, self.tower.output_width, classes, lengths), seed)
+
+    def texts(self, method: Method, names: Sequence[str], encode: Encoder | None = None) -> ClassTexts:
+        """What the method reads of some classes.
+
+        Args:
+            method: from `build`.
+            names: of the classes, in the order of the rows.
+            encode: takes the place of the text encoder.
+
+        Raises:
+            ScopleError: the method or `class_text` needs a description that a class does not have, or a text is too
+                long for the encoder.
+        """
+        fields, class_text = set(method.fields), self.settings.class_text
+        is_described, has_words = class_text != "names" or fields - {"name", *WORDS}, fields & {*WORDS}
+        wordings = load_wordings(
+            names,
+            find_table(DESCRIPTIONS, self.dataset, names, DESCRIBED) if is_described else None,
+            find_table(DESCRIPTIONS / "verb_noun", self.dataset, names, WORDS) if has_words else None,
+        )
+        return class_texts(wordings, method.fields, encode or encoder_of(self.tower), class_text)
+
+    def identity(self, params: Params, seed: int, problem: Mapping[str, str], backbone: str) -> dict[str, str]:
+        """What a trained method and its gates belong to.
+
+        Args:
+            params: the whole of params.yaml.
+            seed: root seed of the repeat.
+            problem: see `scople.pipeline.layout.identity`.
+            backbone: digest of the weights that the features come from.
+        """
+        learned = {name: value for name, value in asdict(self.settings).items() if name not in NOT_LEARNED}
+        settings = [learned, seed, params.scale.text_encoder, params.scale.text_weights, asdict(self.own)]
+        return {**problem, "backbone": backbone, "settings": fingerprint(settings, {})}
+
+
+def require_names(settings: MethodSettings, what: str) -> None:
+    """Refuse settings under which a model is more than SCoPLe and class names.
 
     Args:
-        params: the whole of params.yaml.
-        method: settings of the model.
-        seed: root seed of the repeat.
-        problem: see `scople.pipeline.layout.identity`.
-        backbone: digest of the weights that the features come from.
+        settings: of a variant.
+        what: knows nothing else; begins the error's sentence.
+
+    Raises:
+        ScopleError: the method is another, or it reads descriptions.
     """
-    learned = {name: value for name, value in asdict(method).items() if name not in NOT_LEARNED}
-    scale = params.scale
-    settings = [learned, seed, scale.text_encoder, scale.text_weights, asdict(scale.train)]
-    return {**problem, "backbone": backbone, "settings": fingerprint(settings, {})}
-
-
-def fit_settings(params: Params, method: Method, seed: int) -> dict[str, Any]:
-    """Arguments of `scople.model.training.fit` other than the samples."""
-    return asdict(params.scale.train) | {
-        "training_query": method.training_query,
-        "text_weight": method.text_weight,
-        "seed": seed,
-        "device": device(params),
-    }
+    if (settings.method, settings.class_text) != ("scople", "names"):
+        raise ScopleError(
+            f"{what} takes the method scople with class names, but this variant is {settings.method} with "
+            f"{settings.class_text}: set another variant."
+        )

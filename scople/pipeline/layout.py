@@ -17,10 +17,10 @@ FIGURE3 = ("prefix_length", "layer_depth", "joint_prompts")
 class Layout:
     """Places of one profile; nothing here touches the disk.
 
-    The outputs of each pipeline lie in a room of their own. The root's pipeline has the room "" and runs the `variant`
-    of `params.yaml`. The pipeline of `ablations/dvc.yaml` has the room "ablations", with a folder for each variant. So
-    the tables of one never depend on whether the other was run, and an experiment with another `variant` has its
-    metrics in the same place.
+    The outputs of each pipeline lie in a room of their own. The root's pipeline has the room "" and runs the
+    `variant` of `params.yaml`. Those of `ablations/dvc.yaml` and `baselines/dvc.yaml` have the rooms "ablations" and
+    "baselines", with a folder for each variant. So the tables of one never depend on whether the other was run, and
+    an experiment with another `variant` has its metrics in the same place.
     """
 
     profile: str
@@ -28,9 +28,9 @@ class Layout:
     variant: str = ""
 
     @classmethod
-    def of(cls, params: Params, variant: str = "") -> "Layout":
-        """The places of a variant of the ablations; without a variant, those of the root's pipeline."""
-        return cls(params.profile, "ablations" if variant else "", variant)
+    def of(cls, params: Params, variant: str = "", room: str = "ablations") -> "Layout":
+        """The places of a variant in a room; without a variant, those of the root's pipeline."""
+        return cls(params.profile, room if variant else "", variant)
 
     def raw(self, folder: str) -> Path:
         """Raw archives as the data sets are distributed."""
@@ -52,12 +52,16 @@ class Layout:
         """Joint features by one of the split's backbones; `part` is training or test."""
         return self._work / "features" / split / part / f"{number}.safetensors"
 
+    def intervals(self, split: str, part: str, number: int) -> Path:
+        """Interval features of the same samples by the same backbone."""
+        return self._work / "intervals" / split / part / f"{number}.safetensors"
+
     def classes(self, split: str) -> Path:
         """Class list of the split's data set, beside its features."""
         return self._work / "features" / split / "classes.csv"
 
     def model(self, split: str, seed: int | str) -> Path:
-        """What SCoPLe learned, one repeat."""
+        """What the method learned, one repeat."""
         return self._room / "model" / self.variant / split / f"{seed}.safetensors"
 
     def gates(self, split: str, seed: int | str) -> Path:
@@ -95,6 +99,10 @@ class Layout:
     def figure3(self, split: str, setting: str) -> Path:
         """One panel of Figure 3 as numbers, on one split."""
         return self._room / "figure3" / split / f"{setting}.csv"
+
+    def calibration_features(self, split: str, number: int) -> Path:
+        """Joint features of training samples by a backbone for the calibration of its own scores."""
+        return self._work / "baselines" / "calibration" / split / f"{number}.safetensors"
 
     def scatter(self, split: str) -> Path:
         """Metrics of several repeats of either kind on one split."""

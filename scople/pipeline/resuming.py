@@ -54,7 +54,8 @@ def resumable(params: Params, *words: str, inputs: list[Path]) -> Iterator[Calla
     try:
         yield lambda training: Checkpoint(folder / f"{training}.pt", writes=is_first_process())
     except KeyboardInterrupt as interrupt:
-        kept = [f"epoch {Checkpoint(path).epoch} of {path.stem}" for path in sorted(folder.glob("*.pt"))]
+        newest = sorted(folder.glob("*.pt"), key=lambda path: path.stat().st_mtime)[-2:]
+        kept = [f"epoch {Checkpoint(path).epoch} of {path.stem}" for path in sorted(newest)]
         if kept:
             interrupt.add_note(f"called again, it goes on after {' and '.join(kept)}")
         raise

@@ -16,7 +16,7 @@ from scople.base.artefacts import NAME, content_digest, load_sealed_json, load_w
 from scople.base.documents import listed, quoted
 from scople.base.errors import ScopleError
 from scople.base.files import sha256, whole
-from scople.base.params import Method
+from scople.base.params import MethodSettings
 from scople.data.joints import JOINT_NAMES
 from scople.judging.gates import Gate
 from scople.model.scople import SCoPLe
@@ -117,7 +117,7 @@ def load_config(folder: Path) -> tuple[ModelConfig, str]:
         )
     digest = document.get("weights")
     settings = {name: value for name, value in document.items() if name not in ("format", "weights")}
-    for found, wanted in ((settings, ModelConfig), (settings.get("method"), Method)):
+    for found, wanted in ((settings, ModelConfig), (settings.get("method"), MethodSettings)):
         names = {field.name for field in fields(wanted)}
         if not isinstance(found, dict) or found.keys() != names:
             differing = names ^ (found.keys() if isinstance(found, dict) else set())
@@ -157,7 +157,7 @@ def load_parts(folder: Path, text_weights: str = "") -> tuple[ModelConfig, Shift
             f"{quoted(config.text_encoder['digest'])}: give those weights."
         )
     backbone = ShiftGCN(len(config.seen), config.width)
-    model = build_model(Method(**config.method), tower, backbone.fc.in_features, seed=0)
+    model = build_model(MethodSettings(**config.method), tower, backbone.fc.in_features, seed=0)
     load_weights(_joined(backbone, model), KIND, path, again=AGAIN)
     return config, backbone.requires_grad_(False).eval(), model.requires_grad_(False).eval()
 

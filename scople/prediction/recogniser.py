@@ -183,7 +183,7 @@ class Recogniser:
         return [torch.tensor(part, device=self.device) for part in parts]
 
     def _scores(self, features: Float32[np.ndarray, "N V D"], text: Float[Tensor, "K E"]) -> Float32[np.ndarray, "N K"]:
-        """As `scople.model.training.score`, but the texts are encoded once for all calls."""
+        """As `scople.methods.fitting.score`, but the texts are encoded once for all calls."""
         with torch.no_grad():
             scores = torch.cat([self._model.class_scores(part, text).cpu() for part in self._batches(features)])
         if not scores.isfinite().all():

@@ -16,9 +16,9 @@ from scople.data.corpus import Corpus
 from scople.data.joint_features import TestFeatures, load_features
 from scople.data.splits import Split, partition
 from scople.judging.gates import apply_gate
+from scople.methods.fitting import score
 from scople.model.scople import SCoPLe
-from scople.model.training import score
-from scople.pipeline.assembly import build_model, build_tower, model_identity
+from scople.pipeline.assembly import Assembly, Inputs, build_tower, require_names
 from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.running import device
 from scople.prediction.split_parts import when
@@ -85,7 +85,9 @@ def recordings_of(params: Params, split_name: str, tower: TextTower, count: int)
     Raises:
         ScopleError: an artefact is missing, damaged or belongs to other settings.
     """
-    layout, method, repeat = Layout.of(params), params.settings(), params.seeds[0]
+    layout, repeat = Layout.of(params), params.seeds[0]
+    require_names(params.settings(), "the page of moving recordings")
+    assembly = Assembly.of(params, "", params.dataset_of(split_name), tower)
     split, classes = load_featured_problem(params, split_name)
     problem = identity(split, classes)
     test = load_features(TestFeatures, layout.features(split_name, "test", params.backbone_of(repeat)), **problem)
@@ -97,24 +99,26 @@ def recordings_of(params: Params, split_name: str, tower: TextTower, count: int)
     drawn = draw(split, test.labels, count, numpy_generator(params.seed, "page", split_name))
 
     seed = params.repeat_seed(repeat)
-    belongs = model_identity(params, method, seed, problem, test.backbone)
+    belongs = assembly.identity(params, seed, problem, test.backbone)
     again = f"run `dvc repro evaluate@{split_name}`"
-    model = build_model(method, tower, test.features.shape[2], seed)
-    load_weights(model, "model", layout.model(split_name, repeat), again=again, **belongs)
+    features = Inputs.of_joints(test).features
+    method = assembly.build(features.shape[-1], (1,), len(split.seen), seed)
+    load_weights(method.learned(), "model", layout.model(split_name, repeat), again=again, **belongs)
     gates = load_sealed_json("gates", layout.gates(split_name, repeat), again=again, **belongs)
 
     names = names_of(classes, [*split.seen, *split.unseen])
-    running = {"batch_size": params.scale.evaluate.batch_size, "device": device(params)}
-    scores = score(model, test.features[drawn], names, **running)
+    running = {"batch_size": params.scale.evaluate.batch_size, "device": device(params), "seed": seed}
+    scores = score(method, features[drawn], assembly.texts(method, names), **running)
     seen_scores, unseen_scores = np.split(scores, [len(split.seen)], axis=1)
-    verdicts = apply_gate(method.gate, seen_scores, unseen_scores, gates[method.gate]["threshold"])
+    gate = assembly.settings.gate
+    verdicts = apply_gate(gate, seen_scores, unseen_scores, gates[gate]["threshold"])
     found = []
     for number, row in enumerate(drawn.tolist()):
         is_unseen = int(test.labels[row]) in split.unseen
         own, among = (unseen_scores, split.unseen) if is_unseen else (seen_scores, split.seen)
         ranking = rank(own[number])
         candidates = names_of(classes, [among[k] for k in ranking.rows])
-        attention = _attention(model, test.features[row : row + 1], candidates, running["device"])
+        attention = _attention(method.learned(), test.features[row : row + 1], candidates, running["device"])
         verdict_is_unseen = bool(verdicts.is_unseen[number])
         verdict = (split.unseen if verdict_is_unseen else split.seen)[int(verdicts.targets[number])]
         found.append(

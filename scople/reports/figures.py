@@ -353,14 +353,14 @@ def attention_pages(
 
     Args:
         attention: mean weight of each token for each class, eq. 13: first the joint prompts, then the 25 joints. A
-            class without samples has NaN and is left out.
+            class without samples has NaN and is left out, and so has every class of a method that tells no attention.
         names: of the classes.
         is_unseen: whether the class is unseen.
         title: first line above every page.
     """
     order = np.argsort(is_unseen, kind="stable")
     order = order[~np.isnan(attention[order]).any(axis=1)]
-    pages = np.split(order, range(COLUMNS * ROWS, len(order), COLUMNS * ROWS))
+    pages = np.split(order, range(COLUMNS * ROWS, len(order), COLUMNS * ROWS)) if len(order) else []
     figures = []
     for number, page in enumerate(pages, 1):
         numbered = f"{title} ({number} of {len(pages)})" if len(pages) > 1 else title

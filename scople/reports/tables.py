@@ -1,7 +1,7 @@
 """The paper's tables from the metrics of every repeat: printed and measured values, in the same columns."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ def paper_table(
     *,
     text_backbone: str,
     note: str,
-    reference: Repeats | None = None,
+    about: Mapping[str, Mapping[str, str]] | None = None,
+    references: Mapping[str, Mapping[str, Repeats]] | None = None,
 ) -> pd.DataFrame:
     """One table: the paper's rows, then a measured row for each variant and gate.
 
@@ -44,14 +45,17 @@ def paper_table(
             own name.
         text_backbone: name of the text encoder of the measured rows.
         note: what a reader of a measured row must know; empty if the row can be compared with the paper.
-        reference: the run with which every measured row is compared, if any.
+        about: variant → what else its rows say, in columns after the model's name; the same columns for all of them.
+        references: ending of the columns → gate → the run with which every row under this gate is compared.
 
     Returns:
-        Columns model, text_backbone, source (paper | measured), gate (of a measured row); <column>.zsl, .s, .u, .h (per
-        cent, two decimals as text, empty if there is none), the same with `_std` if there are several repeats; note.
-        With a reference, these come before the note: zsl_difference and h_difference, the paired mean difference to it
-        over the splits in percentage points, each with its standard error `_se`, and the number of splits.
+        Columns model, those of `about`, text_backbone, source (paper | measured), gate (of a measured row);
+        <column>.zsl, .s, .u, .h (per cent, two decimals as text, empty if there is none), the same with `_std` if there
+        are several repeats; note. For each reference, these come before the note: zsl_difference and h_difference with
+        its ending, the paired mean difference to it over the splits in percentage points, each with its standard error
+        `_se`; and the number of splits.
     """
+    about, references = about or {}, references or {}
     rows = _printed_rows(layout, printed)
     rows += [
         {
@@ -61,34 +65,105 @@ def paper_table(
             "gate": gate,
             "note": note,
         }
+        | about.get(variant, {})
         | _measured_cells(layout, splits)
-        | (_difference_cells(layout, reference, splits) if reference else {})
+        | _difference_cells(layout, {ending: runs[gate] for ending, runs in references.items()}, splits)
         for (variant, gate), splits in measured.items()
     ]
     named = [f"{column}.{suffix}" for column in layout["columns"] for suffix in layout["metrics"]]
     found = {column for row in rows for column in row}
     cells = [column for name in named for column in (name, f"{name}_std") if column == name or column in found]
-    compared = [f"{suffix}_difference{end}" for suffix in layout["metrics"] for end in ("", "_se")] + ["splits"]
-    cells += [column for column in compared if column in found]
-    columns = ["model", "text_backbone", "source", "gate", *cells, "note"]
+    compared = [
+        f"{suffix}_difference{ending}{end}"
+        for ending in references
+        for suffix in layout["metrics"]
+        for end in ("", "_se")
+    ]
+    cells += [column for column in (*compared, "splits") if column in found]
+    further = list(dict.fromkeys(column for entry in about.values() for column in entry))
+    columns = ["model", *further, "text_backbone", "source", "gate", *cells, "note"]
     return pd.DataFrame([{column: row.get(column, "") for column in columns} for row in rows])
 
 
-def _difference_cells(layout: Mapping[str, Any], reference: Repeats, measured: Repeats) -> dict[str, str]:
-    """Paired differences in ZSL and H to the reference, over those of the table's splits that both runs have."""
+def _difference_cells(
+    layout: Mapping[str, Any], references: Mapping[str, Repeats], measured: Repeats
+) -> dict[str, str]:
+    """Paired differences in ZSL and H to each reference, over those of the table's splits that both runs have."""
     splits = {split for entry in layout["columns"].values() for split in entry["splits"]}
     cells = {}
-    for suffix in ("zsl", "h"):
-        if suffix in layout["metrics"]:
-            first, second = (
-                {split: over_seeds(found)[METRICS[suffix]] for split, found in run.items() if split in splits}
-                for run in (reference, measured)
-            )
-            found = paired_difference(first, second)
-            cells[f"{suffix}_difference"] = two_decimals(found.value)
-            cells[f"{suffix}_difference_se"] = two_decimals(found.error)
-            cells["splits"] = str(found.splits)
+    for ending, reference in references.items():
+        for suffix in ("zsl", "h"):
+            if suffix in layout["metrics"]:
+                first, second = (_of_splits(run, METRICS[suffix], splits) for run in (reference, measured))
+                if first.keys() & second.keys():
+                    found = paired_difference(first, second)
+                    cells[f"{suffix}_difference{ending}"] = two_decimals(found.value)
+                    cells[f"{suffix}_difference{ending}_se"] = two_decimals(found.error)
+                    cells["splits"] = str(found.splits)
     return cells
+
+
+def _of_splits(run: Repeats, metric: str, splits: Collection[str]) -> dict[str, float]:
+    """Split → the mean of a metric over its repeats, of some splits."""
+    return {split: over_seeds(found)[metric] for split, found in run.items() if split in splits}
+
+
+def comparison_table(
+    groups: Mapping[str, Sequence[str]],
+    measured: Mapping[tuple[str, str], Repeats],
+    chance: Mapping[str, float],
+    *,
+    about: Mapping[str, Mapping[str, str]],
+    references: Mapping[str, str],
+    note: str,
+) -> pd.DataFrame:
+    """One row for each variant, gate and group of splits: means, and paired differences to some variants.
+
+    Args:
+        groups: name → its splits; a variant has no row for a group of which it was run on another part than the whole.
+        measured: (variant, gate) → split → metrics of each repeat.
+        chance: split → 100 / number of unseen classes.
+        about: variant → what else its rows say, in columns after the variant.
+        references: variant → ending of the columns with the differences to it, under the same gate.
+        note: what a reader of a row must know; empty if it can be compared with published numbers.
+
+    Returns:
+        Columns variant, those of `about`, gate, splits (their number), group; `zsl`, `seen`, `unseen`, `harmonic` (per
+        cent), each with its standard error over the splits `_se`; chance (per cent); for each reference
+        `zsl_difference<ending>` and `harmonic_difference<ending>` (percentage points) with `_se`; note. Four decimals.
+    """
+    rows = []
+    for (variant, gate), run in measured.items():
+        for group, splits in groups.items():
+            if not splits or not set(splits) <= run.keys():
+                continue
+            row = {"variant": variant, **about[variant], "gate": gate, "splits": len(splits), "group": group}
+            for metric in METRICS.values():
+                mean = mean_over_splits(list(_of_splits(run, metric, splits).values()))
+                row |= {metric: mean.value, f"{metric}_se": mean.error}
+            row["chance"] = float(np.mean([chance[split] for split in splits]))
+            for reference, ending in references.items():
+                for metric in ("zsl", "harmonic"):
+                    first, second = (_of_splits(each, metric, splits) for each in (measured[reference, gate], run))
+                    found = paired_difference(first, second)
+                    row |= {
+                        f"{metric}_difference{ending}": found.value,
+                        f"{metric}_difference{ending}_se": found.error,
+                    }
+            rows.append(row | {"note": note})
+    return flat_table(rows, decimals=4)
+
+
+def comparison_summary(comparison: pd.DataFrame, gate: str) -> dict[str, float]:
+    """ZSL and H of every variant under a gate, from `comparison_table`: over all splits, or the fixed ones.
+
+    Returns:
+        `<variant>_zsl` and `<variant>_harmonic`, each of the largest group of splits that the variant has.
+    """
+    rows = comparison[comparison["gate"] == gate].sort_values("splits", kind="stable").groupby("variant", sort=False)
+    largest = rows.last()
+    variants = list(dict.fromkeys(comparison["variant"]))
+    return {f"{name}_{metric}": float(largest.loc[name, metric]) for name in variants for metric in ("zsl", "harmonic")}
 
 
 def computed_by(documents: Sequence[Path]) -> dict[str, str]:

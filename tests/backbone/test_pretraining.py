@@ -27,7 +27,7 @@ RECIPE = {
 class Waving(Dataset):
     """Class k moves the joints of the first person along axis k."""
 
-    def __init__(self, samples, classes=3, frames=8):
+    def __init__(self, samples, classes=3, frames=20):
         rng = np.random.default_rng(1)
         self.targets = np.arange(samples) % classes
         self.sequences = rng.normal(scale=0.1, size=(samples, 3, frames, JOINTS, PERSONS)).astype(np.float32)
@@ -49,9 +49,9 @@ def test_learns_what_can_be_separated():
     model, history = pretrain(training, training.targets, 3, **longer)
     assert history[-1]["loss"] < history[0]["loss"] / 4
     assert history[-1]["accuracy"] > 90
-    features, logits = extract(model, training, batch_size=7, device="cpu")
-    assert features.shape == (48, JOINTS, 16)
-    assert (logits.argmax(1) == training.targets).mean() > 0.9
+    found = extract(model, training, batch_size=7, device="cpu")
+    assert found.features.shape == (48, JOINTS, 16)
+    assert (found.logits.argmax(1) == training.targets).mean() > 0.9
 
 
 def test_history_says_what_was_done():
@@ -125,12 +125,36 @@ def test_features_do_not_depend_on_the_batch():
     with seeded(1, "test"):
         model = ShiftGCN(num_classes=5, width=2)
     sequences = Waving(11)
-    features, logits = extract(model, sequences, batch_size=11, device="cpu")
-    one_by_one = extract(model, sequences, batch_size=1, device="cpu")
-    np.testing.assert_allclose(features, one_by_one[0], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(logits, one_by_one[1], rtol=1e-5, atol=1e-6)
+    found = extract(model, sequences, batch_size=11, device="cpu")
+    one_by_one = extract(model, sequences, batch_size=3, device="cpu")
+    for name in ("features", "intervals", "logits"):
+        np.testing.assert_allclose(getattr(found, name), getattr(one_by_one, name), rtol=1e-5, atol=1e-6)
     weight, bias = model.fc.weight.detach().numpy(), model.fc.bias.detach().numpy()
-    np.testing.assert_allclose(logits, features.mean(1) @ weight.T + bias, rtol=1e-5)
+    np.testing.assert_allclose(found.logits, found.features.mean(1) @ weight.T + bias, rtol=1e-5)
+
+
+def test_interval_features_equal_loops():
+    with seeded(1, "test"):
+        model = ShiftGCN(num_classes=5, width=2).eval()
+    sequences = Waving(7)
+    found = extract(model, sequences, batch_size=3, device="cpu")
+    assert found.lengths == (2, 1, 2)
+    with torch.no_grad():
+        last = model.last_map(torch.from_numpy(sequences.sequences)).numpy().reshape(8, JOINTS, 7, PERSONS, 5)
+    for n in range(7):
+        for i, (start, end) in enumerate([(0, 2), (2, 3), (3, 5)]):
+            total = np.zeros((8, JOINTS))
+            for m in range(PERSONS):
+                for t in range(start, end):
+                    total += last[:, :, n, m, t]
+            np.testing.assert_allclose(found.intervals[n, i], total.T / (PERSONS * (end - start)), rtol=1e-5, atol=1e-6)
+    weighted = np.einsum("nivd,i->nvd", found.intervals.astype(np.float64), np.array(found.lengths) / 5)
+    np.testing.assert_allclose(weighted, found.features, rtol=1e-5, atol=1e-6)
+
+
+def test_every_interval_needs_a_step():
+    with pytest.raises(ScopleError, match="2 steps of time cannot be cut into 3 intervals: use more frames"):
+        extract(ShiftGCN(num_classes=3, width=2), Waving(2, frames=8), batch_size=2, device="cpu")
 
 
 def test_backbone_survives_its_file(tmp_path):

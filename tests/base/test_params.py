@@ -115,6 +115,7 @@ def test_frames_are_a_multiple_of_four(tmp_path, document):
 @pytest.mark.parametrize(
     ("group", "key", "value"),
     [
+        ("profile", "frames", 8),
         ("profile", "frames", 100_000),
         ("pretrain", "width", 10**6),
         ("pretrain", "learning_rate", 1e30),

@@ -188,7 +188,7 @@ def test_memory_is_for_the_backbone_or_for_the_features(root, monkeypatch):
     assert finding.expected.endswith("GB (the backbone's training)")
     (finding,) = checkup.examine_memory(params, 10**7)
     assert finding.found == "2.0 GB free"
-    assert finding.expected.endswith("GB (one split's joint features)")
+    assert finding.expected.endswith("GB (one split's features)")
     assert finding.advice == "free memory or use a larger machine"
 
 

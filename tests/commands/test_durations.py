@@ -101,7 +101,7 @@ def test_every_stage_is_measured_and_every_split_estimated(root, monkeypatch):
     monkeypatch.chdir(root)
     params = load_params()
     scale = params.profiles["demo"]
-    small = replace(scale, frames=8, pretrain=replace(scale.pretrain, width=3, batch_size=5))
+    small = replace(scale, frames=12, pretrain=replace(scale.pretrain, width=3, batch_size=5))
     small = replace(small, train=replace(scale.train, batch_size=7), evaluate=replace(scale.evaluate, batch_size=11))
     splits = {name: params.splits[name] for name in ("ntu60_48_12", "pku_46_5_r1")}
     machine = replace(params.machine, device="cpu")

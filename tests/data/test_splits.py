@@ -9,7 +9,15 @@ import yaml
 from scople.base.errors import ScopleError
 from scople.base.params import load_params
 from scople.data.class_names import load_classes
-from scople.data.splits import labels_of, load_split, partition, targets, task_targets
+from scople.data.splits import (
+    Split,
+    calibration_partition,
+    labels_of,
+    load_split,
+    partition,
+    targets,
+    task_targets,
+)
 
 PAPER_NAMES = {"ntu60": "NTU-60", "ntu120": "NTU-120", "pku": "PKU-MMD"}
 
@@ -144,3 +152,55 @@ def test_task_targets_and_labels_are_inverse(small):
     assert rows[is_unseen].max() < len(small.unseen)
     assert rows[~is_unseen].max() < len(small.seen)
     assert np.array_equal(labels_of(small, is_unseen, rows), labels)
+
+
+def people(seed=5):
+    """7 classes, 3 of them pseudo-unseen or unseen, by 11 subjects of which 3 are test subjects."""
+    rng = np.random.default_rng(seed)
+    labels, subjects = np.repeat(np.arange(7), 29), rng.integers(0, 11, 7 * 29)
+    return labels, subjects, subjects < 8
+
+
+CALIBRATED = Split(name="small", seen=(0, 1, 3, 4, 6), unseen=(2, 5), pseudo_unseen=(3, 6))
+
+
+def test_calibration_holds_out_subjects_and_classes():
+    labels, subjects, is_training = people()
+    found = calibration_partition(CALIBRATED, labels, subjects, is_training, 0.25, 1)
+    parts = (found.learned, found.held_out, found.pseudo_unseen)
+    everything = np.concatenate(parts)
+    assert len(set(everything.tolist())) == len(everything)
+    assert set(everything.tolist()) == set(partition(CALIBRATED, labels, is_training).training.tolist())
+    assert set(labels[found.learned]) == {0, 1, 4}  # every one of them
+    assert set(labels[found.held_out]) <= {0, 1, 4}
+    assert set(labels[found.pseudo_unseen]) == {3, 6}
+    assert not set(subjects[found.learned]) & set(subjects[found.held_out])
+    assert len(set(subjects[found.held_out])) == 2  # a quarter of 8
+    assert set(subjects[everything]) == set(range(8))
+    again = calibration_partition(CALIBRATED, labels, subjects, is_training, 0.25, 1)
+    assert np.array_equal(again.held_out, found.held_out)
+    others = (calibration_partition(CALIBRATED, labels, subjects, is_training, 0.25, seed) for seed in range(2, 9))
+    assert any(set(subjects[other.held_out]) != set(subjects[found.held_out]) for other in others)
+
+
+def test_calibration_without_subjects_says_so():
+    labels, subjects, is_training = people()
+    with pytest.raises(
+        ScopleError, match="small has 1 training subject .* needs at least 2 .*PKU-MMD.* `seen_source: own"
+    ):
+        calibration_partition(CALIBRATED, labels, np.zeros_like(subjects), is_training, 0.25, 1)
+    alone = np.where(labels == 1, 0, 1 + subjects % 2)  # one subject alone performs class 2
+    missing = "without 1 of 3 training subjects nobody performs class 2: make gate_holdout smaller"
+    idle = np.where(np.isin(labels, (3, 6)), 1 + subjects % 2, 0)  # two subjects perform pseudo-unseen classes only
+    nothing = "the 1 held-out training subjects perform none of the remaining classes: make gate_holdout larger"
+    for who, sentence in ((alone, missing), (idle, nothing)):
+        said = {refusal(labels, who, is_training, seed) for seed in range(9)}
+        assert f"split small: {sentence}, or take `seen_source: own`." in said
+
+
+def refusal(labels, subjects, is_training, seed):
+    try:
+        calibration_partition(CALIBRATED, labels, subjects, is_training, 0.3, seed)
+    except ScopleError as error:
+        return str(error)
+    return ""

@@ -12,7 +12,7 @@ from constant_text import build as build_scople
 
 from scople.base.seeding import numpy_generator, torch_generator
 from scople.base.shapes import JOINTS
-from scople.methods.inputs import interval_lengths
+from scople.data.joint_features import interval_lengths
 from scople.methods.method import ClassTexts, Method
 from scople.methods.recipe import Recipe
 from scople.methods.registry import METHODS, build, intervals_of, settings_of

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from scople.base.errors import ScopleError
 from scople.data.joints import JOINT_NAMES
-from scople.methods.inputs import PURLS_PARTS, STAR_PARTS, interval_lengths, over_time, part_means, pooled, unit
+from scople.methods.inputs import PURLS_PARTS, STAR_PARTS, over_time, part_means, pooled, unit
 
 B, I, V, D = 5, 3, 7, 11  # noqa: E741 - letters of the axes
 LENGTHS = (1, 2, 1)
@@ -15,14 +14,6 @@ LENGTHS = (1, 2, 1)
 @pytest.fixture
 def features():
     return torch.randn(B, I, V, D, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-
-
-def test_intervals():
-    assert interval_lengths(75, 3) == (25, 25, 25)
-    assert interval_lengths(4, 3) == LENGTHS
-    assert interval_lengths(4, 1) == (4,)
-    with pytest.raises(ScopleError, match="2 steps of time cannot be cut into 3 intervals"):
-        interval_lengths(2, 3)
 
 
 def test_means_over_time_weigh_intervals_by_their_length(features):

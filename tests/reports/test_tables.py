@@ -1,11 +1,20 @@
 """Tables: the paper's numbers stay as printed, measured ones are means over splits."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from scople.judging.certainty import over_seeds
-from scople.reports.tables import figure3_means, paper_table, scatter_table, summary, zsl_bars
+from scople.reports.tables import (
+    comparison_summary,
+    comparison_table,
+    figure3_means,
+    paper_table,
+    scatter_table,
+    summary,
+    zsl_bars,
+)
 
 METRICS = {"zsl": 50.0, "seen": 60.0, "unseen": 30.0, "harmonic": 40.0}
 
@@ -19,7 +28,8 @@ def layout(root):
 def build(root, layout, table, measured, reference=None):
     printed = pd.read_csv(root / f"datasets/paper_tables/{table}.csv")
     measured = {(variant, "entropy"): splits for variant, splits in measured.items()}
-    return paper_table(layout[table], printed, measured, text_backbone="tower", note="synthetic", reference=reference)
+    references = {"": {"entropy": reference}} if reference else None
+    return paper_table(layout[table], printed, measured, text_backbone="tower", note="synthetic", references=references)
 
 
 def test_paper_rows_are_printed_numbers(root, layout):
@@ -160,3 +170,86 @@ def test_bars_of_zsl_are_means_of_the_column_beside_what_the_paper_prints(root, 
         ["pku_46_5_random", "measured", 52.0],
         ["pku_46_5_random", "paper", 71.41],
     ]
+
+
+def test_every_printed_row_of_tables_2_and_3_has_a_measured_one(root):
+    """Also where the paper prints no S, U and H: the cells of SMIE and PURLS are filled by what was measured."""
+    layouts = yaml.safe_load((root / "datasets/paper_tables/layout.yaml").read_text())["baselines"]
+    for name, layout in layouts.items():
+        printed = pd.read_csv(root / f"datasets/paper_tables/{name}.csv")
+        splits = [split for column in layout["columns"].values() for split in column["splits"]]
+        measured = {(variant, "entropy"): {split: [METRICS] for split in splits} for variant in layout["rows"]}
+        about = {variant: {"class_text": variant[::-1], "seen_source": "own"} for variant in layout["rows"]}
+        references = {"_ridge": {"entropy": measured["ridge", "entropy"]}}
+        table = paper_table(
+            layout, printed, measured, text_backbone="tower", note="synthetic", about=about, references=references
+        )
+        assert list(table)[:6] == ["model", "class_text", "seen_source", "text_backbone", "source", "gate"]
+        by_source = {source: set(rows["model"]) for source, rows in table.groupby("source")}
+        assert {model.removesuffix(" (ours)") for model in by_source["paper"]} <= by_source["measured"]
+        rows = table[table["source"] == "measured"]
+        assert (rows[[column for column in table if "." in column]] != "").all(axis=None)
+        assert (rows["h_difference_ridge"] == "0.00").all()
+        assert rows["class_text"].tolist() == [variant[::-1] for variant in layout["rows"]]
+        assert (table.loc[table["source"] == "paper", "class_text"] == "").all()
+
+
+def run(**zsl):
+    return {split: [METRICS | {"zsl": value, "harmonic": value / 2}] for split, value in zsl.items()}
+
+
+COMPARED = {
+    ("scople", "entropy"): run(a=30.0, b=50.0, c=70.0),
+    ("scople", "stacking"): run(a=31.0, b=51.0, c=71.0),
+    ("ridge", "entropy"): run(a=29.0, b=45.0, c=61.0),
+    ("ridge", "stacking"): run(a=0.0, b=0.0, c=0.0),
+    ("smie_both", "entropy"): run(a=33.0, b=59.0),
+    ("smie_both", "stacking"): run(a=31.0, b=51.0),
+}
+ABOUT = {name: {"model": name.upper(), "class_text": "names"} for name in ("scople", "ridge", "smie_both")}
+
+
+@pytest.fixture
+def comparison():
+    groups = {"fixed": ["a", "b"], "random": ["c"], "all": ["a", "b", "c"]}
+    chance = {"a": 20.0, "b": 10.0, "c": 6.0}
+    references = {"scople": "_scople", "ridge": "_ridge"}
+    return comparison_table(groups, COMPARED, chance, about=ABOUT, references=references, note="synthetic")
+
+
+def test_comparison_pairs_every_method_with_two_others_under_the_same_gate(comparison):
+    rows = comparison.set_index(["variant", "gate", "group"])
+    assert len(rows) == 2 * 2 * 3 + 2  # of the third only the fixed splits, under both gates
+    row = rows.loc["smie_both", "entropy", "fixed"]
+    assert row[["model", "splits", "zsl", "zsl_se", "chance", "note"]].tolist() == [
+        "SMIE_BOTH", 2, 46, 13, 15, "synthetic",
+    ]  # fmt: skip
+    assert row[["zsl_difference_scople", "zsl_difference_scople_se"]].tolist() == [6, 3]  # of 3 and 9
+    assert row[["zsl_difference_ridge", "zsl_difference_ridge_se"]].tolist() == [9, 5]  # of 4 and 14
+    assert row[["harmonic_difference_ridge", "harmonic_difference_ridge_se"]].tolist() == [4.5, 2.5]
+    assert rows.loc[("smie_both", "stacking", "fixed"), "zsl_difference_scople"] == 0
+    assert rows.loc[("scople", "stacking", "all"), "zsl_difference_ridge"] == 51
+    assert np.isnan(rows.loc[("ridge", "entropy", "random"), "zsl_se"])  # one split
+
+
+def test_comparison_has_the_columns_that_its_readers_know(comparison):
+    both = [f"{metric}{end}" for metric in ("zsl", "seen", "unseen", "harmonic") for end in ("", "_se")]
+    differences = [
+        f"{metric}_difference_{other}{end}"
+        for other in ("scople", "ridge")
+        for metric in ("zsl", "harmonic")
+        for end in ("", "_se")
+    ]
+    about = ["variant", "model", "class_text", "gate", "splits", "group"]
+    assert list(comparison) == [*about, *both, "chance", *differences, "note"]
+
+
+def test_summary_of_the_comparison_takes_the_most_splits_that_a_variant_has(comparison):
+    assert comparison_summary(comparison, "entropy") == {
+        "scople_zsl": 50,
+        "scople_harmonic": 25,
+        "ridge_zsl": 45,
+        "ridge_harmonic": 22.5,
+        "smie_both_zsl": 46,
+        "smie_both_harmonic": 23,
+    }
