@@ -59,7 +59,7 @@ def _comparison(params: Params) -> str:
     paper = {f"Table {n}": folder / f"table{n}.csv" for n in (2, 3)}
     devices = {path.stem.removeprefix("methods_"): pd.read_csv(path) for path in sorted(COSTS.glob("methods_*.csv"))}
     parts = {
-        "ahead": methods_page.ahead(tables["real"], gate, "real recordings, MSR-Action3D"),
+        "ahead": methods_page.ahead(tables["real"], gate, "real recordings (MSR-Action3D)"),
         **{name: _beside_picture(methods_page.comparison(tables[name], gate), profiles[name]) for name in profiles},
         "columns": methods_page.of_columns({name: pd.read_csv(p) for name, p in paper.items() if p.exists()}, gate),
         "leaks": methods_page.leaks(pd.read_csv(path) if (path := folder / "diagnostics.csv").exists() else None),

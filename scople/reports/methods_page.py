@@ -22,7 +22,7 @@ PART = re.compile(r"(<!-- made by scople results: (\w+) -->\n).*?(<!-- \2 ends -
 DEPARTURES = re.compile(r"Departures.*\n(?:.+\n)*\n((?:- .*\n(?:  .*\n)*)+)")
 """The list in a docstring, below a sentence that begins or ends with this word."""
 
-NOT_RUN = "It has not been run yet: `make baselines` makes it."
+NOT_RUN = "Not run yet."
 
 A_DAY = 24 * 60
 """Minutes."""
@@ -40,7 +40,7 @@ def filled(text: str, parts: Mapping[str, str]) -> str:
             f"The page has places for {', '.join(places) or 'nothing'}, but {', '.join(parts)} are to be put in: "
             "restore its markers."
         )
-    return PART.sub(lambda found: f"{found[1]}{parts[found[2]]}\n{found[3]}", text)
+    return PART.sub(lambda found: f"{found[1]}\n{parts[found[2]]}\n\n{found[3]}", text)
 
 
 def ahead(table: pd.DataFrame | None, gate: str, where: str) -> str:
@@ -52,9 +52,10 @@ def ahead(table: pd.DataFrame | None, gate: str, where: str) -> str:
         where: on which recordings, as it stands after "on".
     """
     if table is None:
-        return f"**Whether SCoPLe is ahead on {where} is not known.** {NOT_RUN}"
+        return f"**Whether SCoPLe is ahead on {where} is not known.** The methods have not been run there yet."
     rows = headline(table, gate)
-    scople, others = rows[rows["method"] == "scople"].iloc[0], rows[rows["method"] != "scople"]
+    others = rows[rows["method"] != "scople"]
+    (scople,) = rows[rows["method"] == "scople"].to_dict("records")
     found = _differences(others, "zsl", "scople")
     is_ahead = all(each.is_established and each.value < 0 for each in found.values())
     higher = sum(each.value > 0 for each in found.values())
@@ -179,7 +180,8 @@ def costs(tables: Mapping[str, pd.DataFrame]) -> str:
     """
     if "cpu" not in tables:
         return "They have not been measured yet: `python -m benchmarks.methods` does it."
-    cpu, cuda = tables["cpu"], tables.get("cuda")
+    cpu = tables["cpu"]
+    cuda = {row["method"]: row for row in tables["cuda"].to_dict("records")} if "cuda" in tables else {}
     lines = []
     for row in cpu.to_dict("records"):
         split = _a_split(row)
@@ -193,13 +195,13 @@ def costs(tables: Mapping[str, pd.DataFrame]) -> str:
             f"{row['gigaflop'] * row['steps'] / 1e6:.2f}",
             _time(row["counted_minutes"]),
         ]
-        if cuda is not None:
-            line.append(_time(_a_split(cuda.set_index("method").loc[row["method"]])))
+        if cuda:
+            line.append(_time(_a_split(cuda[row["method"]])) if row["method"] in cuda else "")
         lines.append([*line, f"{row['device_gigabytes']:.1f}"])
     titles = ["method", "million parameters", "steps x batch", "s a step, CPU", "a split, CPU", "on a CPU?"]
     titles += ["PFLOP a training, counted", "a training on a GPU, counted"]
-    titles += ["a split, GPU, measured"] if cuda is not None else []
-    said = "" if cuda is not None else " **No GPU was at hand: nothing in this table was measured on one.**"
+    titles += ["a split, GPU, measured"] if cuda else []
+    said = "" if cuda else " **No GPU was at hand: nothing in this table was measured on one.**"
     parts = [
         markdown(lines, [*titles, "GB on the device"]),
         f"A split is two trainings, one of them for the gates, and the scoring of all test samples.{said}",
