@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scople.base.params import TEXT_LAYERS, Method
+from scople.base.params import TEXT_LAYERS, MethodSettings
 from scople.text.loading import load_tower
 from scople.text.torchvision_operators import declare_torchvision_operators
 
@@ -130,7 +130,7 @@ def settings_read(root, module):
         texts += [parts[name] for name in names.split(", ")]
     read = set()
     if "asdict(method)" in script:  # hands on all of them
-        read |= {field.name for field in fields(Method)}
+        read |= {field.name for field in fields(MethodSettings)}
     text = re.sub(r"params\.settings\(\w*\)\.", "method.", "\n".join(texts))
     for chain in re.findall(r"(?<!\w\.)\b(?:params|method|scale)(?:\.\w+)+", text):
         head, *rest = chain.split(".")

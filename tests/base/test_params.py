@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from scople.base.errors import ScopleError
-from scople.base.params import Method, load_params
+from scople.base.params import METHODS, MethodSettings, load_params
+from scople.methods.registry import METHODS as REGISTRY
+from scople.methods.registry import settings_of
 
 
 @pytest.fixture
@@ -67,7 +69,17 @@ def test_profiles_have_the_same_keys(document):
         ({"profile": "lab"}, ["profile", "lab", "demo"]),
         ({"splits": {"x": {"dataset": "kinetics"}}}, ["kinetics", "ntu60"]),
         ({"variants": {"x": {"layer_dept": 1}}}, ["variant 'x'", "layer_dept"]),
-        ({"method": {}}, ["method", "not known"]),
+        ({"method": {}}, ["method", "{}", "one of scople, ridge"]),
+        ({"method": "smile"}, ["method", "'smile'", "one of scople, ridge"]),
+        ({"class_text": "words"}, ["class_text", "'words'", "names, descriptions, both"]),
+        ({"seen_source": "tail"}, ["seen_source", "'tail'", "own, head"]),
+        ({"variants": {"x": {"method": "smie", "alpha": 1}}}, ["variant 'x'", "'alpha'", "smie does not read"]),
+        ({"variants": {"x": {"settings": {"demo": {"epochs": 3}}}}}, ["variant 'x'", "scople does not read"]),
+        ({"variants": {"x": {"method": "smie", "settings": 3}}}, ["settings of variant 'x' is 3", "group"]),
+        ({"variants": {"x": {"method": "smie", "settings": {"dmo": {}}}}}, ["variant 'x' has 'dmo'", "demo, paper"]),
+        ({"variants": {"x": {"method": "smie", "settings": {"demo": 3}}}}, ["variant 'x': demo is 3", "group"]),
+        ({"variants": {"x": {"method": "smie", "settings": {"demo": {"on": 3}}}}}, ["variant 'x'", "on is 3"]),
+        ({"variants": {"x": {"method": "smie", "settings": {"demo": {"on": {"pku": 3}}}}}}, ["pku is 3", "group"]),
         ({"machine": 3}, ["machine", "group"]),
         ({"yes": 1, "foo": 2}, ["'foo'", "not known"]),
         ({"joint_prompts": 10**9}, ["joint_prompts", "1000000000", "at most 1000"]),
@@ -86,7 +98,7 @@ def test_bad_values_are_one_clear_sentence(tmp_path, document, change, words):
         assert word in message
 
 
-@pytest.mark.parametrize("key", [f.name for f in dataclasses.fields(Method)] + ["profile", "seed", "profiles"])
+@pytest.mark.parametrize("key", [f.name for f in dataclasses.fields(MethodSettings)] + ["profile", "seed", "profiles"])
 def test_every_key_is_required(tmp_path, document, key):
     del document[key]
     with pytest.raises(ScopleError, match=f"'{key}'.*missing"):
@@ -104,6 +116,33 @@ def test_variant_lays_its_settings_over_the_method(root):
         params.settings("nonsense")
     with pytest.raises(ScopleError, match="nowhere"):
         params.dataset_of("nowhere")
+
+
+def test_the_methods_are_those_of_the_registry():
+    assert set(METHODS) == {"scople", *REGISTRY}
+
+
+def test_a_variants_own_settings_are_the_profiles_then_the_data_sets(tmp_path, document):
+    groups = {"demo": {"epochs": 3, "warmup": 1, "on": {"pku": {"epochs": 5}}}, "paper": {"epochs": 7}}
+    document["variants"]["x"] = {"method": "smie", "settings": groups}
+    params = load(tmp_path, document)
+    assert params.settings("x").method == "smie"
+    assert params.own_settings("x", "ntu60") == {"epochs": 3, "warmup": 1}
+    assert params.own_settings("x", "pku") == {"epochs": 5, "warmup": 1}
+    paper = dataclasses.replace(params, profile="paper", variant="x")
+    assert paper.own_settings("", "pku") == {"epochs": 7}
+    assert params.own_settings("scople", "pku") == {}
+
+
+@pytest.mark.parametrize("profile", ["demo", "paper"])
+@pytest.mark.parametrize("dataset", ["ntu60", "ntu120", "pku"])
+def test_shipped_variants_set_what_their_methods_have(root, profile, dataset):
+    params = dataclasses.replace(load_params(root / "params.yaml"), profile=profile)
+    others = {name: params.settings(name).method for name in params.variants}
+    for variant, method in others.items():
+        if method != "scople":
+            settings_of(method, params.own_settings(variant, dataset)).recipe()
+    assert set(others.values()) == set(METHODS)
 
 
 def test_frames_are_a_multiple_of_four(tmp_path, document):
