@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from scople.backbone.temporal_shift import published_rule, temporal_shift
+from scople.backbone.temporal_shift import SHORT, published_rule, temporal_shift
 
 
 def slow_shift(x, positions, stride):
@@ -25,7 +25,7 @@ def slow_shift(x, positions, stride):
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("frames", [1, 11, 16])
+@pytest.mark.parametrize("frames", [1, 11, 16, SHORT + 5])
 def test_shift_equals_loops(stride, frames):
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(7, 3, 5, frames, dtype=torch.float64, generator=generator)
@@ -35,9 +35,10 @@ def test_shift_equals_loops(stride, frames):
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_true_gradients(stride):
+@pytest.mark.parametrize("frames", [7, SHORT + 5])
+def test_true_gradients(stride, frames):
     generator = torch.Generator().manual_seed(2)
-    x = torch.randn(5, 2, 3, 7, dtype=torch.float64, generator=generator, requires_grad=True)
+    x = torch.randn(5, 2, 3, frames, dtype=torch.float64, generator=generator, requires_grad=True)
     positions = torch.tensor([0.3, -0.3, 2.2, -8.6, 6.1], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x, p: temporal_shift(x, p, stride, "true"), (x, positions))
 
@@ -53,7 +54,7 @@ def shift_by_matrices(x, positions, stride):
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("frames", [2, 11, 16])
+@pytest.mark.parametrize("frames", [2, 11, SHORT, SHORT + 1, SHORT + 8])
 def test_both_directions_equal_the_matrix_form(stride, frames):
     generator = torch.Generator().manual_seed(3)
     x = torch.randn(8, 3, 5, frames, dtype=torch.float64, generator=generator, requires_grad=True)
