@@ -17,8 +17,8 @@ from torch import Tensor
 from scople.backbone.processes import mean_over_processes
 
 SHORT = 32
-"""Frames up to which products with T x T matrices are as quick as gathering. On a CPU they take 0.8 to 1.1 of its time at
-16 frames, 1.2 to 2.8 times of it at 64 and ten to twenty times at 300."""
+"""Frames up to which products with T x T matrices are as quick as gathering. On a CPU they take 0.8 to 1.1 of its time
+at 16 frames, 1.2 to 2.8 times of it at 64 and ten to twenty times at 300."""
 
 PositionGradient = Literal["true", "sign"]
 """How positions learn: by the derivative of the loss, or by the rule of the published kernel (`published_rule`)."""
