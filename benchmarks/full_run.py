@@ -3,12 +3,13 @@
     python -m benchmarks.full_run --device cuda [--autocast bfloat16]          57,767 samples, 100 epochs
     python -m benchmarks.full_run --samples 2560 --epochs 1                    ten steps, the rest extrapolated
 
-It calls `scople.model.training.fit` as the train stage does, with the settings of `params.yaml`, on random features of
+It calls `scople.methods.fitting.fit` as the train stage does, with the settings of `params.yaml`, on random features of
 the right shape and, for CLIP, random weights in the shapes of ViT-B/32; both take the time that real ones do.
 """
 
 import argparse
 import time
+from dataclasses import replace
 
 import torch
 
@@ -16,7 +17,9 @@ from benchmarks.training_time import FEATURE_WIDTH, PAPER_MINUTES, SAMPLES, pape
 from scople.base.params import load_params
 from scople.base.seeding import numpy_generator
 from scople.base.shapes import JOINTS
-from scople.model.training import fit
+from scople.methods.fitting import fit
+from scople.methods.method import ClassTexts
+from scople.methods.scople import Scople, ScopleSettings
 
 
 def main() -> None:
@@ -35,21 +38,22 @@ def main() -> None:
 
     model, class_names = paper_model(arguments.encoder)
     generator = numpy_generator(params.seed, "benchmark")
-    features = generator.standard_normal((arguments.samples, JOINTS, FEATURE_WIDTH), dtype="float32")
+    features = generator.standard_normal((arguments.samples, 1, JOINTS, FEATURE_WIDTH), dtype="float32")
     targets = generator.integers(len(class_names), size=arguments.samples)
-    settings = {
-        "batch_size": train.batch_size,
-        "learning_rate": train.learning_rate,
-        "autocast": arguments.autocast,
-        "training_query": params.method.training_query,
-        "text_weight": params.method.text_weight,
-        "seed": params.seed,
-        "device": torch.device(arguments.device),
-    }
+    settings = ScopleSettings(
+        epochs=arguments.epochs,
+        batch_size=train.batch_size,
+        learning_rate=train.learning_rate,
+        training_query=params.method.training_query,
+        text_weight=params.method.text_weight,
+        autocast=arguments.autocast,
+    )
+    method, texts = Scople(settings, model), ClassTexts(tuple(class_names), {})
+    running = {"seed": params.seed, "device": torch.device(arguments.device)}
     few = slice(2 * train.batch_size)
-    fit(model, features[few], targets[few], class_names, epochs=1, **settings)
+    fit(method, replace(settings.recipe(), epochs=1), features[few], targets[few], texts, **running)
     start = time.perf_counter()
-    fit(model, features, targets, class_names, epochs=arguments.epochs, **settings)
+    fit(method, settings.recipe(), features, targets, texts, **running)
     seconds = time.perf_counter() - start
 
     steps = arguments.epochs * -(-arguments.samples // train.batch_size)

@@ -95,7 +95,7 @@ def _fixed_sentence(tower: TextTower, sentence: str) -> LanguagePrompts:
 def seconds_of_step(
     model: SCoPLe, optimiser: torch.optim.Optimizer, text: Callable[[], Tensor], samples: Tensor, targets: Tensor
 ) -> float:
-    """One training step as in `scople.model.training.fit`, with class texts from `text`."""
+    """One training step as in `scople.methods.fitting.fit`, with class texts from `text`."""
     _wait(samples.device)
     start = time.perf_counter()
     logits, columns = training_logits(model, samples, text(), targets, "candidate")

@@ -28,7 +28,7 @@ def main(params: Params) -> str:
             problem = identity(split, classes)
             test = load_features(TestFeatures, layout.features(name, "test", number), **problem)
             assembly = Assembly.of(params, variant, params.dataset_of(name), tower)
-            features, lengths = assembly.inputs(test, layout, name, number, **problem)
+            features, lengths = assembly.inputs(test, layout, number, problem)
             method = assembly.build(features.shape[-1], lengths, len(split.seen), root_seed)
             belongs = assembly.identity(params, root_seed, problem, test.backbone)
             load_weights(method.learned(), "model", layout.model(name, seed), again=again, **belongs)

@@ -103,7 +103,8 @@ def test_the_ablations_are_every_row_of_the_tables_but_the_full_model(root):
     params = yaml.safe_load((root / "params.yaml").read_text())
     stages = yaml.safe_load((root / "ablations/dvc.yaml").read_text())["stages"]
     for name in ("ablation_train", "ablation_evaluate"):
-        assert {*stages[name]["matrix"]["variant"], params["variant"]} == rows == set(params["variants"])
+        assert {*stages[name]["matrix"]["variant"], params["variant"]} == rows <= set(params["variants"])
+    assert all("method" not in params["variants"][name] for name in rows)
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -118,26 +119,50 @@ def test_code_dependencies_are_the_import_closure(root, name):
     assert declared - used == set(), "declared but not imported"
 
 
-def settings_read(root, module):
-    """Parameters that a script and what it takes from `assembly` and `backbones` read; named as in dvc.yaml."""
+READERS = r"scople\.pipeline\.(?:assembly|backbones|checking|training|evaluation)"
+"""Modules whose functions and classes read settings for the scripts that import them."""
+
+
+def source_of(root, module):
+    """What a script runs of itself and of `READERS`: its own text, and that of all functions and classes it reaches."""
     script = module_file(root, module).read_text()
-    texts = [script]
-    for module, names in re.findall(r"from (scople\.pipeline\.(?:assembly|backbones)) import (.+)", script):
-        text = module_file(root, module).read_text()
+    found, waiting = {}, [(source, name) for source, names in readers_in(script) for name in names]
+    while waiting:
+        source, name = waiting.pop()
+        text = module_file(root, source).read_text()
         parts = {
             node.name: ast.get_source_segment(text, node) for node in ast.parse(text).body if hasattr(node, "name")
         }
-        texts += [parts[name] for name in names.split(", ")]
+        if name in parts and (source, name) not in found:
+            found[source, name] = parts[name]
+            near = [(source, other) for other in parts]
+            far = [(other, each) for other, names in readers_in(text) for each in names]
+            waiting += [each for each in near + far if re.search(rf"\b{each[1]}\b", parts[name])]
+    return "\n".join([script, *found.values()])
+
+
+def readers_in(text):
+    """Modules of `READERS` and the names that a text imports from each."""
+    for source, names in re.findall(rf"from ({READERS}) import (\([^)]+\)|.+)", text):
+        yield source, re.findall(r"\w+", names)
+
+
+def settings_read(root, module):
+    """Parameters that a script reads, itself or by `READERS`; named as in dvc.yaml."""
+    script, text = module_file(root, module).read_text(), source_of(root, module)
+    of_method = {field.name for field in fields(MethodSettings)}
     read = set()
-    if re.search(r"load_(featured_)?problem\(", script):  # which takes the split's file from the folder of this name
+    if re.search(r"load_(featured_)?problem\(", text):  # which takes the split's file from the folder of this name
         read.add("random_splits")
-    if "asdict(method)" in script:  # hands on all of them
-        read |= {field.name for field in fields(MethodSettings)}
-    text = re.sub(r"params\.settings\(\w*\)\.", "method.", "\n".join(texts))
+    if "asdict(settings)" in script:  # hands on all of them
+        read |= of_method
+    text = re.sub(r"params\.settings\(\w*\)\.|\b(self\.|assembly\.)?settings\.", "method.", text)
     for chain in re.findall(r"(?<!\w\.)\b(?:params|method|scale)(?:\.\w+)+", text):
         head, *rest = chain.split(".")
         if head == "params" and rest[0] in ("method", "scale"):
             head, *rest = rest
+        if head == "method" and rest and rest[0] not in of_method:  # a built one, not its settings
+            continue
         if not rest:  # the whole group, handed on; its members are read in the same text
             continue
         if head == "scale":
@@ -149,6 +174,7 @@ def settings_read(root, module):
         elif rest[0] not in (
             "machine",
             "settings",
+            "own_settings",
             "changed",
             "dataset_of",
             "raw_folder_of",
@@ -166,6 +192,8 @@ def test_every_setting_that_a_stage_reads_is_declared(root, name):
     module = re.match(r"python -m (\S+)", stage["cmd"]).group(1)
     declared = set(stage["params"])
     read = settings_read(root, module)
+    if name == "preflight":  # it looks at all of them to refuse bad ones, and what it writes tells of none
+        read &= declared
     if "${item.variant}" in stage["cmd"]:  # a variant named by a word: params.yaml's is read only without one
         read.discard("variant")
     assert read, "a stage that reads nothing means that this test looks in the wrong place"

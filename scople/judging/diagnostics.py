@@ -157,7 +157,7 @@ def diagnose(
         fit(method, method.settings.recipe(), training.features[learned, None], rows, texts(inner.seen), **running)
         candidates = texts(inner.seen + inner.unseen)
         scores = score(method, training.features[judged, None], candidates, **scoring, seed=seed)
-        return np.split(scores, [len(inner.seen)], axis=1)
+        return tuple(np.split(scores, [len(inner.seen)], axis=1))
 
     order = numpy_generator(seed, "shuffled training", split.name).permutation(len(training.labels))
     method = build()

@@ -69,10 +69,10 @@ def fit(
     rate = 0.0
     for epoch in progress(range(len(lengths)), "training", unit="epoch", done=len(history)):
         sums, counts = {}, {}  # on the device, read once an epoch: it never waits for the host
-        batches = recipe.batches(len(targets), lengths[epoch], order)
-        for step, drawn in enumerate(batches, sum(lengths[:epoch])):
+        batches = recipe.batches(len(targets), lengths[epoch], order, device)
+        for step, rows in enumerate(batches, sum(lengths[:epoch])):
             at = Progress(step=step, steps=sum(lengths), epoch=epoch, epochs=len(lengths))
-            rate, rows = recipe.rate(at), drawn.to(device)
+            rate = recipe.rate(at)
             batch = Samples(samples.features[rows], samples.targets[rows])
             for update in method.updates(batch, texts, at, noise):
                 optimiser = optimisers[update.group]

@@ -110,10 +110,12 @@ class Recipe:
         epochs, rest = divmod(self.steps, a_pass)
         return [a_pass] * epochs + [rest] * (rest > 0)
 
-    def batches(self, samples: int, steps: int, generator: torch.Generator) -> Iterator[Int[Tensor, " B"]]:
-        """Rows of the samples in each batch of one epoch, on the CPU."""
+    def batches(
+        self, samples: int, steps: int, generator: torch.Generator, device: torch.device
+    ) -> Iterator[Int[Tensor, " B"]]:
+        """Rows of the samples in each batch of one epoch; all are drawn on the CPU and moved at once."""
         if self.draw == "independent":
-            for _ in range(steps):
-                yield torch.randperm(samples, generator=generator)[: self.batch_size]
+            drawn = [torch.randperm(samples, generator=generator)[: self.batch_size].clone() for _ in range(steps)]
+            yield from torch.stack(drawn).to(device)
         else:
-            yield from torch.randperm(samples, generator=generator).split(self.batch_size)[:steps]
+            yield from torch.randperm(samples, generator=generator).to(device).split(self.batch_size)[:steps]

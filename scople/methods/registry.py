@@ -26,7 +26,6 @@ from scople.methods.smie import Smie, SmieSettings
 from scople.methods.star import Star, StarSettings
 from scople.methods.synse import Synse, SynseSettings
 
-
 MAY_BE_ZERO = {"candidates", "warmup", "milestones"}
 """Whole numbers among the settings that may be 0; the others are sizes and counts."""
 

@@ -113,7 +113,7 @@ def _train(
         **running,
     )
     if is_head:
-        of_known = assembly.inputs(known, layout, split_name, number)
+        of_known = assembly.inputs(known, layout, number, problem)
         gates = calibrate_gates_of_head(trial_of(assembly, of_known, known, names, **again), known, split)
     else:
         trial = trial_of(assembly, inputs, training, names, **again)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from bare_scople import fit
 from constant_text import ConstantText
 from torch.utils.data import Dataset
 
@@ -13,7 +14,6 @@ from scople.base.errors import ScopleError
 from scople.base.seeding import seeded
 from scople.base.shapes import JOINTS, PERSONS
 from scople.model.scople import SCoPLe
-from scople.model.training import fit
 
 EPOCHS, CLASSES, SAMPLES = 5, 3, 17
 

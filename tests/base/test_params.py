@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from scople.base.errors import ScopleError
-from scople.base.params import MethodSettings, load_params
+from scople.base.params import METHODS, MethodSettings, load_params
+from scople.methods.registry import METHODS as REGISTRY
+from scople.methods.registry import settings_of
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_profiles_have_the_same_keys(document):
         ({"alpha": float("inf")}, ["alpha", "inf", "finite"]),
         ({"variants": {"x": {"body_choice": "ctr"}}}, ["variant 'x'", "body_choice", "share"]),
         ({"variants": {"scople": {}, "deep": {"layer_depth": 9}}}, ["layer_depth", "deep", "9", "6 layers"]),
-        ({"variant": "shallow"}, ["'shallow'", "known are coop, maple"]),
+        ({"variant": "shallow"}, ["'shallow'", "known are ca_vae, cada_vae"]),
         ({"seeds": []}, ["seeds", "[]", "one or more"]),
         ({"seeds": [1, 1]}, ["seeds", "[1, 1]", "different"]),
         ({"repeat": "everything", "seeds": [1, 4]}, ["seed 4", "no backbone", "backbones.everything"]),
@@ -69,7 +71,17 @@ def test_profiles_have_the_same_keys(document):
         ({"profile": "lab"}, ["profile", "lab", "demo"]),
         ({"splits": {"x": {"dataset": "kinetics"}}}, ["kinetics", "ntu60"]),
         ({"variants": {"x": {"layer_dept": 1}}}, ["variant 'x'", "layer_dept"]),
-        ({"method": {}}, ["method", "not known"]),
+        ({"method": {}}, ["method", "{}", "type str"]),
+        ({"method": "smile"}, ["method", "'smile'", "one of scople, ridge"]),
+        ({"class_text": "words"}, ["class_text", "'words'", "names, descriptions, both"]),
+        ({"seen_source": "tail"}, ["seen_source", "'tail'", "own, head"]),
+        ({"variants": {"x": {"method": "smie", "alpha": 1}}}, ["variant 'x'", "'alpha'", "smie does not read"]),
+        ({"variants": {"x": {"settings": {"demo": {"epochs": 3}}}}}, ["variant 'x'", "scople does not read"]),
+        ({"variants": {"x": {"method": "smie", "settings": 3}}}, ["settings of variant 'x' is 3", "group"]),
+        ({"variants": {"x": {"method": "smie", "settings": {"dmo": {}}}}}, ["variant 'x' has 'dmo'", "demo, paper"]),
+        ({"variants": {"x": {"method": "smie", "settings": {"demo": 3}}}}, ["variant 'x': demo is 3", "group"]),
+        ({"variants": {"x": {"method": "smie", "settings": {"demo": {"on": 3}}}}}, ["variant 'x'", "on is 3"]),
+        ({"variants": {"x": {"method": "smie", "settings": {"demo": {"on": {"pku": 3}}}}}}, ["pku is 3", "group"]),
         ({"machine": 3}, ["machine", "group"]),
         ({"yes": 1, "foo": 2}, ["'foo'", "not known"]),
         ({"joint_prompts": 10**9}, ["joint_prompts", "1000000000", "at most 1000"]),
@@ -108,6 +120,33 @@ def test_variant_lays_its_settings_over_the_method(root):
         params.dataset_of("nowhere")
 
 
+def test_the_methods_are_those_of_the_registry():
+    assert set(METHODS) == {"scople", *REGISTRY}
+
+
+def test_a_variants_own_settings_are_the_profiles_then_the_data_sets(tmp_path, document):
+    groups = {"demo": {"epochs": 3, "warmup": 1, "on": {"pku": {"epochs": 5}}}, "paper": {"epochs": 7}}
+    document["variants"]["x"] = {"method": "smie", "settings": groups}
+    params = load(tmp_path, document)
+    assert params.settings("x").method == "smie"
+    assert params.own_settings("x", "ntu60") == {"epochs": 3, "warmup": 1}
+    assert params.own_settings("x", "pku") == {"epochs": 5, "warmup": 1}
+    paper = dataclasses.replace(params, profile="paper", variant="x")
+    assert paper.own_settings("", "pku") == {"epochs": 7}
+    assert params.own_settings("scople", "pku") == {}
+
+
+@pytest.mark.parametrize("profile", ["demo", "paper"])
+@pytest.mark.parametrize("dataset", ["ntu60", "ntu120", "pku"])
+def test_shipped_variants_set_what_their_methods_have(root, profile, dataset):
+    params = dataclasses.replace(load_params(root / "params.yaml"), profile=profile)
+    others = {name: params.settings(name).method for name in params.variants}
+    for variant, method in others.items():
+        if method != "scople":
+            settings_of(method, params.own_settings(variant, dataset)).recipe()
+    assert set(others.values()) == set(METHODS)
+
+
 def test_frames_are_a_multiple_of_four(tmp_path, document):
     document["profiles"]["paper"]["frames"] = 30
     with pytest.raises(ScopleError, match="frames of .*30.*multiple of 4"):
@@ -131,7 +170,7 @@ def test_absurd_sizes_are_refused(tmp_path, document, group, key, value):
     profile = document["profiles"]["demo"]
     groups = document | {"profile": profile} | profile
     (document if group in document and group != "profile" else groups)[group][key] = value
-    with pytest.raises(ScopleError, match=f"{key} of .*, but must be at most"):
+    with pytest.raises(ScopleError, match=f"{key} of .*, but must be at (most|least)"):
         load(tmp_path, document)
 
 

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from bare_scople import wrapped
 from constant_text import FEATURE_WIDTH, JOINTS, ConstantText, build, names
 
 from scople.data.joints import JOINT_NAMES
 from scople.judging.attention import attention_by_class, attention_table
+from scople.methods.method import ClassTexts
+from scople.methods.ridge import Ridge, RidgeSettings
+from scople.methods.sizes import Sizes
 
 CLASSES, SAMPLES = 3, 23
 CPU = torch.device("cpu")
@@ -18,9 +22,23 @@ def problem(**changes):
     return build(ConstantText.random(names(CLASSES)), **changes), features, generator.integers(CLASSES, size=SAMPLES)
 
 
+def attend(model, features, targets):
+    texts = ClassTexts(tuple(names(CLASSES)), {})
+    return attention_by_class(wrapped(model), features[:, None], targets, texts, batch_size=5, device=CPU, seed=1)
+
+
+def test_a_method_that_tells_no_attention_has_none():
+    method = Ridge(RidgeSettings(), Sizes(FEATURE_WIDTH, 2, CLASSES))
+    _, features, targets = problem()
+    texts = ClassTexts(tuple(names(CLASSES)), {})
+    got = attention_by_class(method, features[:, None], targets, texts, batch_size=5, device=CPU, seed=1)
+    assert got.shape == (CLASSES, JOINTS)
+    assert np.isnan(got).all()
+
+
 def test_mean_is_over_own_samples_with_own_text():
     model, features, targets = problem()
-    got = attention_by_class(model, features, targets, names(CLASSES), batch_size=5, device=CPU)
+    got = attend(model, features, targets)
     with torch.no_grad():
         text = model.embed_text(model.text.tokenize(names(CLASSES)))
         everything = model.attention(torch.tensor(features), text).numpy()
@@ -40,7 +58,7 @@ def test_a_batch_of_attention_at_most_is_held(monkeypatch):
         return attention(part, text)
 
     monkeypatch.setattr(model, "attention", watched)
-    attention_by_class(model, features, targets, names(CLASSES), batch_size=5, device=CPU)
+    attend(model, features, targets)
     assert max(samples for samples, _ in asked) <= 5
     assert {queries for _, queries in asked} == {1}
     assert sum(samples for samples, _ in asked) == SAMPLES
@@ -48,10 +66,8 @@ def test_a_batch_of_attention_at_most_is_held(monkeypatch):
 
 def test_a_class_without_samples_has_no_attention():
     model, features, targets = problem()
-    got = attention_by_class(model, features, targets, names(CLASSES), batch_size=5, device=CPU)
-    few = attention_by_class(
-        model, features[targets != 1], targets[targets != 1], names(CLASSES), batch_size=5, device=CPU
-    )
+    got = attend(model, features, targets)
+    few = attend(model, features[targets != 1], targets[targets != 1])
     assert np.isnan(few[1]).all()
     np.testing.assert_array_equal(few[[0, 2]], got[[0, 2]])
 

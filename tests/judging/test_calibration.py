@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from constant_text import FEATURE_WIDTH, JOINTS, ConstantText, build
+from constant_text import FEATURE_WIDTH, JOINTS
 
 from scople.base.errors import ScopleError
 from scople.data.joint_features import TestFeatures, TrainingFeatures, load_features
@@ -14,22 +13,7 @@ from scople.data.splits import Split
 from scople.judging.calibration import calibrate_gates
 
 SPLIT = Split(name="small", seen=(0, 1, 3, 4, 5, 7), unseen=(2, 6), pseudo_unseen=(3, 5))
-SETTINGS = {
-    "gate_holdout": 0.3,
-    "score_batch_size": 13,
-    "seed": 1,
-    "device": torch.device("cpu"),
-    "epochs": 3,
-    "batch_size": 17,
-    "learning_rate": 1e-3,
-    "autocast": "none",
-    "training_query": "candidate",
-    "text_weight": 0.5,
-}
-
-
-def names(labels):
-    return [f"class {label}" for label in labels]
+SETTINGS = {"gate_holdout": 0.3, "seed": 1}
 
 
 def features(kind, labels, seed=3):
@@ -41,9 +25,25 @@ def features(kind, labels, seed=3):
     )
 
 
+def trial_on(training):
+    """A way to train that tells classes by the means of their samples, and how often and on what it was asked."""
+    asked = []
+
+    def trial(split, learned, judged):
+        asked.append((split, learned, judged))
+        means = {label: training.features[learned][training.labels[learned] == label].mean(0) for label in split.seen}
+        means |= {label: means[split.seen[0]] + label for label in split.unseen}
+        scores = [
+            [-np.square(sample - means[k]).sum() for k in split.seen + split.unseen]
+            for sample in training.features[judged]
+        ]
+        return np.split(np.array(scores), [len(split.seen)], axis=1)
+
+    return trial, asked
+
+
 def calibrate(training):
-    text = ConstantText.random(names(range(8)))
-    return calibrate_gates(build(text), training, SPLIT, names, **SETTINGS)
+    return calibrate_gates(trial_on(training)[0], training, SPLIT, **SETTINGS)
 
 
 @pytest.fixture
@@ -61,24 +61,29 @@ def test_gives_every_gate_a_constant_and_repeats(training):
     assert json.dumps(gates) == json.dumps(calibrate(training))
 
 
-def test_model_never_learns_from_pseudo_unseen_samples(training, monkeypatch):
-    learned = []
-    from scople.judging import calibration
+def test_nothing_learns_from_pseudo_unseen_samples_and_all_others_are_judged(training):
+    trial, asked = trial_on(training)
+    calibrate_gates(trial, training, SPLIT, **SETTINGS)
+    ((split, learned, judged),) = asked
+    assert (split.seen, split.unseen) == ((0, 1, 4, 7), (3, 5))
+    assert set(training.labels[learned]) == set(split.seen)
+    assert sorted([*learned, *judged]) == list(range(len(training.labels)))
+    assert len(judged) == 2 * 11 + 4 * 3  # both pseudo-unseen classes, and 30 % of 11 of each other class
 
-    real = calibration.fit
 
-    def spy(model, features, targets, class_names, **settings):
-        learned.append((features, class_names))
-        return real(model, features, targets, class_names, **settings)
+def test_a_gate_that_tells_them_apart_gets_a_threshold_between_them(training):
+    def trial(split, learned, judged):
+        is_unseen = np.isin(training.labels[judged], split.unseen)
+        seen = np.zeros((len(judged), len(split.seen)))
+        for row, label in enumerate(training.labels[judged]):
+            if label in split.seen:
+                seen[row, split.seen.index(label)] = 9
+        unseen = (training.labels[judged][:, None] == np.array(split.unseen)) - 1.0
+        return seen, np.where(is_unseen[:, None], unseen, -1)
 
-    monkeypatch.setattr(calibration, "fit", spy)
-    calibrate(training)
-    ((samples, class_names),) = learned
-    assert class_names == names((0, 1, 4, 7))
-    held_or_pseudo = len(training.labels) - len(samples)
-    assert held_or_pseudo == 2 * 11 + 4 * 3  # both pseudo-unseen classes, and 30 % of 11 of each other class
-    pseudo = training.features[np.isin(training.labels, SPLIT.pseudo_unseen)]
-    assert not any((samples == sample).all(axis=(1, 2)).any() for sample in pseudo)
+    gates = calibrate_gates(trial, training, SPLIT, **SETTINGS)
+    assert gates["entropy"]["harmonic"] == 100
+    assert gates["entropy"]["median_seen"] < gates["entropy"]["threshold"] < gates["entropy"]["median_unseen"]
 
 
 def test_refuses_test_features():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bare_scople import fit, score, wrapped
 from constant_text import FEATURE_WIDTH, JOINTS, TEXT_WIDTH, ConstantText, build
 from torch import Tensor
 
@@ -24,7 +25,6 @@ from scople.judging.diagnostics import (
     spreads,
     zsl_texts_shuffled,
 )
-from scople.model.training import fit, score
 
 CPU = torch.device("cpu")
 SCORING = {"batch_size": 7, "device": CPU}
@@ -35,12 +35,8 @@ SETTINGS = {
     "score_batch_size": 31,
     "seed": 1,
     "device": CPU,
-    "epochs": 7,
-    "autocast": "none",
-    "batch_size": 53,
-    "learning_rate": 5e-3,
-    "text_weight": 0.5,
 }
+TRAINING = {"epochs": 7, "batch_size": 53, "learning_rate": 5e-3}
 TRAINING_SAMPLES, TEST_SAMPLES = 37, 19
 
 
@@ -96,13 +92,12 @@ def problem():
 def diagnosed(query: str, test: TestFeatures | None = None):
     table, training, honest_test = problem()
     return diagnose(
-        lambda: build(ConstantText(table)),
-        build(ConstantText(table), sampler=False, joint_prompts=0),
+        lambda: wrapped(build(ConstantText(table)), training_query=query, **TRAINING),
+        wrapped(build(ConstantText(table), sampler=False, joint_prompts=0), training_query=query, **TRAINING),
         training,
         test or honest_test,
         SPLIT,
         names,
-        training_query=query,
         **SETTINGS,
     )
 
@@ -129,9 +124,8 @@ def test_every_quantity_is_measured_and_explained(both):
 @pytest.mark.parametrize("query", ["candidate", "own"])
 def test_headline_and_losses_are_those_of_the_training_itself(both, query):
     table, training, test = problem()
-    rows, fitting = targets(training.labels, SPLIT.seen), {"training_query": query} | SETTINGS
-    for setting in ("gate_holdout", "score_batch_size"):
-        del fitting[setting]
+    rows = targets(training.labels, SPLIT.seen)
+    fitting = TRAINING | {"training_query": query, "seed": 1, "device": CPU}
     order = numpy_generator(1, "shuffled training", "small").permutation(len(rows))
     is_unseen = np.isin(test.labels, SPLIT.unseen)
     for features, loss, suffix in (
@@ -259,7 +253,7 @@ def test_shuffled_texts_against_scores_with_other_names():
     rotated = [scores[:, [(column + shift) % 3 for column in range(3)]] for shift in range(3)]
     expected = np.mean([100 * np.mean(turned.argmax(axis=1) == rows) for turned in rotated])
     assert expected == pytest.approx(100 / 3)
-    assert zsl_texts_shuffled(model, features, rows, candidates, **SCORING) == pytest.approx(expected)
+    assert zsl_texts_shuffled(wrapped(model), features, rows, candidates, **SCORING) == pytest.approx(expected)
 
 
 def test_a_model_that_knows_classes_by_their_place_is_caught():
@@ -270,7 +264,7 @@ def test_a_model_that_knows_classes_by_their_place_is_caught():
         return torch.nn.functional.one_hot(features[:, 0, 0].long(), len(text)).float()
 
     model.class_scores = by_place
-    assert zsl_texts_shuffled(model, features, rows, candidates, **SCORING) == 100
+    assert zsl_texts_shuffled(wrapped(model), features, rows, candidates, **SCORING) == 100
 
 
 def test_shuffled_skeletons_are_shuffled_predictions():

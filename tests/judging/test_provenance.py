@@ -28,8 +28,8 @@ def place(root, tmp_path, monkeypatch):
     return tmp_path
 
 
-def digest(place, **words):
-    return provenance.digest(load_params(place / "params.yaml"), words or {"key": "ntu60_55_5"})
+def digest(place, room="", **words):
+    return provenance.digest(load_params(place / "params.yaml"), room, words or {"key": "ntu60_55_5"})
 
 
 def edit(path, old, new):
@@ -43,7 +43,9 @@ def edit(path, old, new):
     [
         ("scople/judging/gates.py", "nats", "bits"),
         ("scople/text/minilm.py", "offline", "online"),
-        ("stages/evaluate.py", "Score", "score"),
+        ("scople/pipeline/evaluation.py", "Score", "score"),
+        ("scople/methods/smie.py", "discriminator", "critic"),
+        ("datasets/descriptions/pku.csv", "stay", "keep"),
         ("params.yaml", "layer_depth: 3", "layer_depth: 2"),
         ("params.yaml", "scople: {}", "scople: {layer_depth: 1}"),
         ("params.yaml", "seeds: [1] ", "seeds: [2] "),
@@ -82,10 +84,10 @@ def test_an_ablation_has_a_digest_of_its_variant(place):
     folder = place / "work/demo/ablations/model/coop/ntu60_55_5"
     folder.mkdir(parents=True)
     (folder / "1.gates.json").write_text("{}")
-    before = digest(place, **words)
+    before = digest(place, "ablations", **words)
     assert before != digest(place)
     edit(place / "params.yaml", "coop: {", "coop: {layer_depth: 1, ")
-    assert digest(place, **words) != before
+    assert digest(place, "ablations", **words) != before
 
 
 def test_repeats_and_counts_are_told(place):
@@ -94,12 +96,12 @@ def test_repeats_and_counts_are_told(place):
     is_unseen, repeats = [True, False, True, True, False], {5: {"zsl": 100 / 3}}
     here = {"device": "a CPU", "threads": "1"}
     names = ["bow", "clap", "hop", "kick", "wave"]
-    known = provenance.provenance(params, {"key": "ntu60_55_5"}, split, names, is_unseen, 1.61, here, repeats)
+    known = provenance.provenance(params, "", {"key": "ntu60_55_5"}, split, names, is_unseen, 1.61, here, repeats)
     assert known["test_samples"] == {"seen": 2, "unseen": 3}
     assert known["chance"] == 33.3333
     assert known["repeats"] == {"5": {"zsl": 33.3333}}
     assert len(known["made_from"]) == 32
     assert known["computed_by"] == here
     swapped = ["clap", "bow", *names[2:]]
-    other = provenance.provenance(params, {"key": "ntu60_55_5"}, split, swapped, is_unseen, 1.61, here, repeats)
+    other = provenance.provenance(params, "", {"key": "ntu60_55_5"}, split, swapped, is_unseen, 1.61, here, repeats)
     assert {name for name in known if known[name] != other[name]} == {"texts"}

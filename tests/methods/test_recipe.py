@@ -53,16 +53,16 @@ def test_empty_batches_are_refused():
 def test_a_pass_has_every_sample_once_in_a_new_order():
     generator = torch.Generator().manual_seed(1)
     recipe = Recipe(batch_size=7, epochs=1)
-    first, second = (list(recipe.batches(23, 4, generator)) for _ in range(2))
+    first, second = (list(recipe.batches(23, 4, generator, torch.device("cpu"))) for _ in range(2))
     assert [len(batch) for batch in first] == [7, 7, 7, 2]
     assert sorted(torch.cat(first).tolist()) == list(range(23))
     assert torch.cat(first).tolist() != torch.cat(second).tolist()
-    assert sum(map(len, recipe.batches(23, 3, generator))) == 21
+    assert sum(map(len, recipe.batches(23, 3, generator, torch.device("cpu")))) == 21
 
 
 def test_independent_batches_repeat_samples_between_them_and_not_within():
     recipe = Recipe(batch_size=7, steps=5, draw="independent")
-    batches = list(recipe.batches(11, 5, torch.Generator().manual_seed(1)))
+    batches = list(recipe.batches(11, 5, torch.Generator().manual_seed(1), torch.device("cpu")))
     assert [len(set(batch.tolist())) for batch in batches] == [7] * 5
     assert set(batches[0].tolist()) & set(batches[1].tolist())
 

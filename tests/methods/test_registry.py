@@ -48,14 +48,27 @@ def test_a_list_of_yaml_becomes_a_tuple_and_a_whole_number_a_rate():
         ("smie", {"epoch": 3}, "'epoch' is no setting of the method smie: choose among outer_width"),
         ("purls", {"query": "candidate"}, "'query' is no setting of the method purls"),
         ("ridge", {"epochs": 3}, "'epochs' is no setting of the method ridge: choose among none"),
-        ("smie", {"epochs": 2.5}, "epochs of the method smie is 2.5, but must be a whole number from 0 on"),
+        ("smie", {"epochs": 2.5}, "epochs of the method smie is 2.5, but must be a whole number from 1 to 1,000,000"),
+        ("smie", {"epochs": 0}, "epochs of the method smie is 0, but must be a whole number from 1 to"),
+        ("smie", {"inner_width": 0}, "inner_width of the method smie is 0, but must be a whole number from 1 to"),
+        ("purls", {"batch_size": 0}, "batch_size of the method purls is 0"),
+        ("star", {"queries": 10**9}, "queries of the method star is 1000000000"),
+        ("smie", {"learning_rate": 0}, "learning_rate of the method smie is 0, but must be a number above 0"),
         ("smie", {"epochs": True}, "epochs of the method smie is True, but must be a whole number"),
-        ("smie", {"learning_rate": -1.0}, "learning_rate of the method smie is -1.0, but must be a number from 0 on"),
+        ("smie", {"learning_rate": -1.0}, "learning_rate of the method smie is -1.0, but must be a number above 0"),
         ("smie", {"learning_rate": float("nan")}, "learning_rate of the method smie is nan"),
         ("smie", {"test_norm": 1}, "test_norm of the method smie is 1, but must be true or false"),
-        ("star", {"milestones": [3, 0.5]}, r"must be a list, each entry a whole number from 0 on"),
+        ("star", {"milestones": [3, 0.5]}, r"must be a list, each entry a whole number from 0 to"),
     ],
 )
 def test_what_is_refused(name, changes, said):
     with pytest.raises(ScopleError, match=said):
         settings_of(name, changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("smie", {"warmup": 0}), ("purls", {"candidates": 0, "dropout": 0}), ("star", {"milestones": [0], "decay": 0})],
+)
+def test_what_may_be_zero(name, changes):
+    assert all(getattr(settings_of(name, changes), key) in (0, (0,)) for key in changes)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from constant_text import FEATURE_WIDTH, JOINTS, TEXT_WIDTH, ConstantText, build, names
 
+import scople.methods.scople
 import scople.model.projection
 import scople.model.sampler
 import scople.model.scople
 import scople.model.skeleton_prompts
-import scople.model.training
 from scople.base.errors import ScopleError
 from scople.model.scople import LARGEST_SCALE
 
@@ -128,7 +128,7 @@ def test_a_class_score_does_not_depend_on_the_other_candidates():
 
 def test_nothing_that_scores_takes_a_label():
     modules = [scople.model.scople, scople.model.sampler, scople.model.projection, scople.model.skeleton_prompts]
-    functions = [scople.model.training.score]
+    functions = [scople.methods.scople.Scople.scores]
     for module in modules:
         for thing in vars(module).values():
             if getattr(thing, "__module__", None) == module.__name__:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import test_stages
+from bare_scople import score
 from huggingface_hub import ModelCard
 from typer.testing import CliRunner
 
@@ -18,8 +19,7 @@ from scople.base.params import load_params
 from scople.commands.cli import app
 from scople.data.class_names import names_of
 from scople.data.joint_features import TestFeatures, load_features
-from scople.model.training import score
-from scople.pipeline.assembly import build_model, build_tower, model_identity
+from scople.pipeline.assembly import Assembly, build_model, build_tower
 from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.running import device
 from scople.prediction.model_folder import model_place
@@ -63,12 +63,13 @@ def place(root, tmp_path_factory):
 def evaluated():
     """Scores of the evaluation: test samples by seen and then unseen candidates; split and classes."""
     params = load_params()
-    layout, method = Layout(params.profile), params.settings()
+    layout = Layout(params.profile)
     split, classes = load_featured_problem(params, SPLIT)
     problem = identity(split, classes)
     test = load_features(TestFeatures, layout.features(SPLIT, "test", 1), **problem)
-    model = build_model(method, build_tower(params.scale), test.features.shape[2], params.repeat_seed(1))
-    belongs = model_identity(params, method, params.repeat_seed(1), problem, test.backbone)
+    assembly = Assembly.of(params, "", params.dataset_of(SPLIT), build_tower(params.scale))
+    model = build_model(assembly.settings, assembly.tower, test.features.shape[2], params.repeat_seed(1))
+    belongs = assembly.identity(params, params.repeat_seed(1), problem, test.backbone)
     load_weights(model, "model", layout.model(SPLIT, 1), again="", **belongs)
     candidates = names_of(classes, [*split.seen, *split.unseen])
     batch = params.scale.evaluate.batch_size

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from bare_scople import score
 from tiny_model import SEEN, body
 
 import scople
@@ -14,7 +15,6 @@ from scople.base.arithmetic import MARK, PORTABLE
 from scople.base.errors import ScopleError
 from scople.data.skeletons import normalise
 from scople.judging.gates import apply_gate
-from scople.model.training import score
 from scople.prediction.recogniser import Recogniser
 
 LABELS = ["wave", "clap", "sit down", "kick", "bow"]

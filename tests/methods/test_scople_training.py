@@ -1,10 +1,11 @@
-"""Training learns what can be learned, nothing from shuffled skeletons, and touches nothing that is frozen."""
+"""SCoPLe in the common loop learns what can be learned, nothing from shuffled skeletons, and moves nothing frozen."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
+from bare_scople import fit, score
 from constant_text import FEATURE_WIDTH, JOINTS, TEXT_WIDTH, ConstantText, build, names
 from tiny_towers import tiny_clip, tiny_minilm
 from torch.optim.optimizer import register_optimizer_step_post_hook
@@ -14,7 +15,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from scople.base.errors import ScopleError
 from scople.base.seeding import numpy_generator, seeded
 from scople.model.language_prompts import LanguagePrompts
-from scople.model.training import fit, score
 from scople.text.tower import TextTower
 
 CLASSES = 5
@@ -176,7 +176,7 @@ def test_scores_that_are_not_finite_are_refused():
 def test_a_diverging_loss_is_one_sentence():
     features, targets = noise()
     features[3] = np.inf
-    with pytest.raises(ScopleError, match=r"The training loss is nan in epoch 1 at learning rate 0.001: lower"):
+    with pytest.raises(ScopleError, match=r"The training's loss is nan in epoch 1 at learning rate 0.001: lower"):
         fit(build(ConstantText.random(names(CLASSES))), features, targets, names(CLASSES), **SETTINGS)
 
 
