@@ -138,7 +138,12 @@ def _of_baselines(params: Params, layouts: dict[str, Any], layout: Layout) -> tu
     }
     tables = {
         name: _paper_table(
-            params, name, entry, _under(evaluations, entry["rows"], gates), about=about, references=references
+            params,
+            name,
+            entry,
+            _under(evaluations, entry["rows"], gates),
+            about={variant: {"variant": variant, **about[variant]} for variant in entry["rows"]},
+            references=references,
         )
         for name, entry in layouts.items()
     }

@@ -97,7 +97,7 @@ def stages():
     """Stage → names behind its @, or None where it has none."""
     found = {}
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for path in ("dvc.yaml", "ablations/dvc.yaml"):
+    for path in ("dvc.yaml", "ablations/dvc.yaml", "baselines/dvc.yaml"):
         for name, stage in yaml.safe_load((ROOT / path).read_text())["stages"].items():
             found[name] = set(params["splits"]) if stage.get("foreach") == "${splits}" else None
     return found
@@ -143,7 +143,7 @@ def test_links_lead_somewhere(page):
 
 def test_files_that_the_readme_names_are_outputs():
     declared = []
-    for path in ("dvc.yaml", "ablations/dvc.yaml"):
+    for path in ("dvc.yaml", "ablations/dvc.yaml", "baselines/dvc.yaml"):
         for stage in yaml.safe_load((ROOT / path).read_text())["stages"].values():
             stage = stage.get("do", stage)
             declared += [next(iter(out)) for out in (*stage.get("outs", []), *stage.get("metrics", []))]
