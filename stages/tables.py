@@ -136,7 +136,12 @@ def _of_baselines(params: Params, layouts: dict[str, Any], layout: Layout) -> tu
     }
     tables = {
         name: _paper_table(
-            params, name, entry, _under(evaluations, entry["rows"], gates), about=about, references=references
+            params,
+            name,
+            entry,
+            _under(evaluations, entry["rows"], gates),
+            about={variant: {"variant": variant, **about[variant]} for variant in entry["rows"]},
+            references=references,
         )
         for name, entry in layouts.items()
     }
@@ -229,21 +234,22 @@ def _groups(tables: dict[str, Any], splits: list[str]) -> dict[str, list[str]]:
 
 
 def _losses(params: Params, layout: Layout, split: str) -> dict[str, Any]:
-    """Final losses of a split's trainings, as means over backbones and repeats."""
+    """Final losses of a split's trainings, as means over backbones and repeats; NaN for a method without steps."""
     again = f"run `python -m stages.pretrain {split}`"
     backbones = [
         load_table(layout.backbone_history(split, number), OF_BACKBONE, again=again).iloc[-1]
         for number in params.backbone_seeds
     ]
+    again = f"run `python -m stages.train {split}"
     repeats = [
-        load_table(layout.history(split, seed), OF_MODEL, again=f"run `python -m stages.train {split} {seed}`").iloc[-1]
+        load_table(layout.history(split, seed), OF_MODEL, again=f"{again} {seed}`", gaps=True, may_be_empty=True)
         for seed in params.seeds
     ]
     return {
         "split": split,
         "backbone_loss": float(np.mean([last["loss"] for last in backbones])),
         "backbone_accuracy": float(np.mean([last["accuracy"] for last in backbones])),
-        "loss": float(np.mean([last["loss"] for last in repeats])),
+        "loss": float(np.mean([table["loss"].iloc[-1] if len(table) else np.nan for table in repeats])),
     }
 
 

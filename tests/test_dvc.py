@@ -50,7 +50,7 @@ def make_project(root, place):
         if (
             name
             and (root / name).is_file()
-            and not name.startswith(("ablations/", "results/", "tests/"))
+            and not name.startswith(("ablations/", "baselines/", "results/", "tests/"))
             and not name.endswith("dvc.lock")
         ):
             (place / name).parent.mkdir(parents=True, exist_ok=True)

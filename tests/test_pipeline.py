@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scople.base.params import TEXT_LAYERS, MethodSettings
+from scople.base.params import OF_EVERY_METHOD, TEXT_LAYERS, MethodSettings
 from scople.text.loading import load_tower
 from scople.text.torchvision_operators import declare_torchvision_operators
 
@@ -16,7 +16,10 @@ from scople.text.torchvision_operators import declare_torchvision_operators
 def stage_entries(root):
     """Name → definition of every stage, templates not expanded."""
     entries = {}
-    for path in (root / "dvc.yaml", root / "datasets" / "demo" / "dvc.yaml", root / "ablations" / "dvc.yaml"):
+    for path in (
+        root / "dvc.yaml",
+        *(root / name / "dvc.yaml" for name in ("datasets/demo", "ablations", "baselines")),
+    ):
         for name, stage in yaml.safe_load(path.read_text())["stages"].items():
             entries[name] = stage.get("do", stage)
     return entries
@@ -69,7 +72,8 @@ def has_code(path):
 STAGES = [
     *("demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "export", "tables", "figures"),
     *("ablation_train", "ablation_evaluate", "ablation_tables", "figure3", "figure3_picture", "diagnostics", "scatter"),
-    "page",
+    *("page", "baseline_train", "baseline_train_texts", "baseline_train_head", "calibration_backbone"),
+    *("baseline_evaluate", "query_leak", "baseline_tables"),
 ]
 
 
@@ -103,7 +107,37 @@ def test_the_ablations_are_every_row_of_the_tables_but_the_full_model(root):
     params = yaml.safe_load((root / "params.yaml").read_text())
     stages = yaml.safe_load((root / "ablations/dvc.yaml").read_text())["stages"]
     for name in ("ablation_train", "ablation_evaluate"):
-        assert {*stages[name]["matrix"]["variant"], params["variant"]} == rows == set(params["variants"])
+        assert {*stages[name]["matrix"]["variant"], params["variant"]} == rows <= set(params["variants"])
+    assert all("method" not in params["variants"][name] for name in rows)
+
+
+def test_the_baselines_are_every_row_of_their_tables_on_the_splits_of_these(root):
+    layouts = yaml.safe_load((root / "datasets/paper_tables/layout.yaml").read_text())["baselines"]
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    document = yaml.safe_load((root / "baselines/dvc.yaml").read_text())
+    stages = document["stages"]
+    columns = {name: [s for c in layout["columns"].values() for s in c["splits"]] for name, layout in layouts.items()}
+    everywhere, texts, heads = (
+        stages[name]["matrix"]["variant"] for name in ("baseline_train", "baseline_train_texts", "baseline_train_head")
+    )
+    assert columns["table2"] + columns["table3"] == list(params["splits"])
+    assert {"scople", *everywhere} == set(layouts["table3"]["rows"])
+    assert {"scople", *everywhere, *texts, *heads} == set(layouts["table2"]["rows"])
+    assert everywhere + texts + heads == stages["baseline_evaluate"]["matrix"]["variant"]
+    assert document["vars"][1]["fixed"].split(",") == stages["calibration_backbone"]["foreach"] == columns["table2"]
+    for name, splits in (("baseline_train", params["splits"]), ("baseline_train_texts", columns["table2"])):
+        read = {dep.split("/")[3] for dep in stages[name]["deps"] if dep.startswith("work/${profile}/features/")}
+        assert read == set(splits)
+    settings = params["variants"]
+    assert not [name for name in everywhere + heads if settings[name].get("method", "scople") == "scople"]
+    assert {name for name in settings if settings[name].get("seen_source") == "head"} == set(heads)
+    for name in heads:  # other scores of seen classes, all else the same
+        assert settings[name] == settings[name.removesuffix("_head")] | {"seen_source": "head"}
+
+
+def test_no_training_of_a_baseline_is_told_of_test_features(root):
+    for name in ("baseline_train", "baseline_train_texts", "baseline_train_head", "calibration_backbone"):
+        assert not [dep for dep in stage_entries(root)[name]["deps"] if re.search(r"/test$|features$|intervals$", dep)]
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -118,24 +152,48 @@ def test_code_dependencies_are_the_import_closure(root, name):
     assert declared - used == set(), "declared but not imported"
 
 
-def settings_read(root, module):
-    """Parameters that a script and what it takes from `assembly` and `backbones` read; named as in dvc.yaml."""
+READERS = r"scople\.pipeline\.(?:assembly|backbones|checking|training|evaluation)"
+"""Modules whose functions and classes read settings for the scripts that import them."""
+
+
+def source_of(root, module):
+    """What a script runs of itself and of `READERS`: its own text, and that of all functions and classes it reaches."""
     script = module_file(root, module).read_text()
-    texts = [script]
-    for module, names in re.findall(r"from (scople\.pipeline\.(?:assembly|backbones)) import (.+)", script):
-        text = module_file(root, module).read_text()
+    found, waiting = {}, [(source, name) for source, names in readers_in(script) for name in names]
+    while waiting:
+        source, name = waiting.pop()
+        text = module_file(root, source).read_text()
         parts = {
             node.name: ast.get_source_segment(text, node) for node in ast.parse(text).body if hasattr(node, "name")
         }
-        texts += [parts[name] for name in names.split(", ")]
+        if name in parts and (source, name) not in found:
+            found[source, name] = parts[name]
+            near = [(source, other) for other in parts]
+            far = [(other, each) for other, names in readers_in(text) for each in names]
+            waiting += [each for each in near + far if re.search(rf"\b{each[1]}\b", parts[name])]
+    return "\n".join([script, *found.values()])
+
+
+def readers_in(text):
+    """Modules of `READERS` and the names that a text imports from each."""
+    for source, names in re.findall(rf"from ({READERS}) import (\([^)]+\)|.+)", text):
+        yield source, re.findall(r"\w+", names)
+
+
+def settings_read(root, module):
+    """Parameters that a script reads, itself or by `READERS`; named as in dvc.yaml."""
+    script, text = module_file(root, module).read_text(), source_of(root, module)
+    of_method = {field.name for field in fields(MethodSettings)}
     read = set()
-    if "asdict(method)" in script:  # hands on all of them
-        read |= {field.name for field in fields(MethodSettings)}
-    text = re.sub(r"params\.settings\(\w*\)\.", "method.", "\n".join(texts))
+    if "asdict(settings)" in script:  # hands on all of them
+        read |= of_method
+    text = re.sub(r"params\.settings\(\w*\)\.|\b(self\.|assembly\.)?settings\.", "method.", text)
     for chain in re.findall(r"(?<!\w\.)\b(?:params|method|scale)(?:\.\w+)+", text):
         head, *rest = chain.split(".")
         if head == "params" and rest[0] in ("method", "scale"):
             head, *rest = rest
+        if head == "method" and rest and rest[0] not in of_method:  # a built one, not its settings
+            continue
         if not rest:  # the whole group, handed on; its members are read in the same text
             continue
         if head == "scale":
@@ -147,6 +205,7 @@ def settings_read(root, module):
         elif rest[0] not in (
             "machine",
             "settings",
+            "own_settings",
             "changed",
             "dataset_of",
             "raw_folder_of",
@@ -158,13 +217,23 @@ def settings_read(root, module):
     return read - {"yaml"}
 
 
+OTHER_METHODS = ("baseline_train", "baseline_train_head", "query_leak")
+"""Stages that run no SCoPLe, and so read none of its settings."""
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_every_setting_that_a_stage_reads_is_declared(root, name):
     stage = stage_entries(root)[name]
     module = re.match(r"python -m (\S+)", stage["cmd"]).group(1)
     declared = set(stage["params"])
     read = settings_read(root, module)
-    if "${item.variant}" in stage["cmd"]:  # a variant named by a word: params.yaml's is read only without one
+    if name == "preflight":  # it looks at all of them to refuse bad ones, and what it writes tells of none
+        read &= declared
+    if name in OTHER_METHODS:
+        read -= {field.name for field in fields(MethodSettings)} - OF_EVERY_METHOD | {"profiles.${profile}.train"}
+    if (
+        "${item.variant}" in stage["cmd"] or name == "query_leak"
+    ):  # a variant named by a word: params.yaml's is read only without one
         read.discard("variant")
     assert read, "a stage that reads nothing means that this test looks in the wrong place"
     assert {key for key in read if not any(key == d or d.startswith(f"{key}.") for d in declared)} == set()

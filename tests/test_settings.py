@@ -91,9 +91,8 @@ def check_classes(path):
 def sources(root):
     params = re.sub(r" *#.*", "", (root / "params.yaml").read_text())
     params = re.sub(r"\n+", "\n", re.sub(r"  paper:\n(    .*\n)+", "", params))  # a short file is a quick one
-    params = (
-        params[: params.index("  ridge:")] + params[params.index("demo:\n") :]
-    )  # the other methods name that profile
+    others = params.index("  ridge:"), params.index("demo:\n")  # variants that name that profile
+    params = params[: others[0]] + params[others[1] :]
     datasets = [(root / f"datasets/{name}.yaml").read_text() for name in ("ntu60", "pku")]
     splits = [(root / f"datasets/splits/{name}.yaml").read_text() for name in ("ntu60_55_5", "ntu60_55_5_r1")]
     lists = [(root / f"datasets/classes/{name}.csv").read_text() for name in ("msr", "pku")]

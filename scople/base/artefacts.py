@@ -173,7 +173,13 @@ def load_flat_json(text: str | bytes, kind: type, path: Path, *, again: str) -> 
 
 
 def load_table(
-    path: Path, columns: Mapping[str, type], *, again: str, gaps: bool = False, text: str | None = None
+    path: Path,
+    columns: Mapping[str, type],
+    *,
+    again: str,
+    gaps: bool = False,
+    may_be_empty: bool = False,
+    text: str | None = None,
 ) -> pd.DataFrame:
     """Read a CSV table.
 
@@ -182,10 +188,11 @@ def load_table(
         columns: name → type (str, int, float or bool) of each column that must be there; other columns hold numbers.
         again: as for `load_tensors`.
         gaps: whether a number may be missing.
+        may_be_empty: whether there may be no row.
         text: content of `path`, if it was read already.
 
     Returns:
-        A table with at least one row.
+        A table with at least one row, unless it may have none.
 
     Raises:
         ScopleError: the file is missing or not such a table, an entry has another type, or a number is not finite.
@@ -203,7 +210,9 @@ def load_table(
         raise ScopleError(f"{path} is missing: {again}.") from error
     except (OSError, ValueError, TypeError, OverflowError) as error:
         raise ScopleError(f"{path} is no table of the right form ({_short(error)}): {again}.") from error
-    lacking = [f"column {name!r}" for name in columns if name not in types] + ["row"] * (len(table) == 0)
+    lacking = [f"column {name!r}" for name in columns if name not in types] + ["row"] * (
+        len(table) == 0 and not may_be_empty
+    )
     if lacking:
         raise ScopleError(f"{path} has no {lacking[0]}: {again}.")
     numbers = table.select_dtypes("number").to_numpy(float)

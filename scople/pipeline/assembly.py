@@ -121,7 +121,13 @@ class Assembly:
         settings = params.settings(variant)
         if settings.method == "scople":
             return cls.of_scople(params, settings, dataset, tower)
-        return cls(settings, settings_of(settings.method, params.own_settings(variant, dataset)), tower, dataset)
+        own = settings_of(settings.method, params.own_settings(variant, dataset))
+        if settings.seen_source == "head" and (intervals := intervals_of(settings.method, own)) > 1:
+            raise ScopleError(
+                f"the method {settings.method} reads {intervals} intervals of time, but a backbone for the calibration "
+                "of its classifier gives the mean over time only: set `seen_source: own`."
+            )
+        return cls(settings, own, tower, dataset)
 
     @classmethod
     def of_scople(cls, params: Params, settings: MethodSettings, dataset: str, tower: TextTower) -> "Assembly":

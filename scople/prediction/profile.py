@@ -17,6 +17,7 @@ from scople.base.artefacts import load_flat_json, load_table
 from scople.base.documents import read_text
 from scople.base.errors import ScopleError
 from scople.base.params import Params
+from scople.pipeline.assembly import require_names
 from scople.pipeline.layout import FIGURE3, Layout
 from scople.prediction.shown import all_recordings
 from scople.prediction.split_parts import split_parts, when
@@ -61,9 +62,11 @@ def profile_page(params: Params, *, licensed: bool, made_with: Mapping[str, str]
         made_with: what the page says of the commit and of versions.
 
     Raises:
-        ScopleError: nothing was measured, a file is damaged, or the page would be too large.
+        ScopleError: the variant is another method than SCoPLe, nothing was measured, a file is damaged, or the page
+            would be too large.
     """
     layout = Layout.of(params)
+    require_names(params.settings(), "the page")
     tables = {name: _table(params, name) for name in COLUMNS}
     metrics, provenance = _metrics(params)
     if all(isinstance(part, Absent) for part in (metrics, *tables.values())):

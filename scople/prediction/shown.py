@@ -18,7 +18,7 @@ from scople.data.splits import Split, partition
 from scople.judging.gates import apply_gate
 from scople.methods.fitting import score
 from scople.model.scople import SCoPLe
-from scople.pipeline.assembly import Assembly, Inputs, build_tower, require_names
+from scople.pipeline.assembly import Assembly, Inputs, build_tower
 from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.running import device
 from scople.prediction.split_parts import when
@@ -86,7 +86,6 @@ def recordings_of(params: Params, split_name: str, tower: TextTower, count: int)
         ScopleError: an artefact is missing, damaged or belongs to other settings.
     """
     layout, repeat = Layout.of(params), params.seeds[0]
-    require_names(params.settings(), "the page of moving recordings")
     assembly = Assembly.of(params, "", params.dataset_of(split_name), tower)
     split, classes = load_featured_problem(params, split_name)
     problem = identity(split, classes)

@@ -57,7 +57,7 @@ def test_profiles_have_the_same_keys(document):
         ({"alpha": float("inf")}, ["alpha", "inf", "finite"]),
         ({"variants": {"x": {"body_choice": "ctr"}}}, ["variant 'x'", "body_choice", "share"]),
         ({"variants": {"scople": {}, "deep": {"layer_depth": 9}}}, ["layer_depth", "deep", "9", "6 layers"]),
-        ({"variant": "shallow"}, ["'shallow'", "known are coop, maple"]),
+        ({"variant": "shallow"}, ["'shallow'", "known are ca_vae, cada_vae"]),
         ({"seeds": []}, ["seeds", "[]", "one or more"]),
         ({"seeds": [1, 1]}, ["seeds", "[1, 1]", "different"]),
         ({"repeat": "everything", "seeds": [1, 4]}, ["seed 4", "no backbone", "backbones.everything"]),
@@ -69,7 +69,7 @@ def test_profiles_have_the_same_keys(document):
         ({"profile": "lab"}, ["profile", "lab", "demo"]),
         ({"splits": {"x": {"dataset": "kinetics"}}}, ["kinetics", "ntu60"]),
         ({"variants": {"x": {"layer_dept": 1}}}, ["variant 'x'", "layer_dept"]),
-        ({"method": {}}, ["method", "{}", "one of scople, ridge"]),
+        ({"method": {}}, ["method", "{}", "type str"]),
         ({"method": "smile"}, ["method", "'smile'", "one of scople, ridge"]),
         ({"class_text": "words"}, ["class_text", "'words'", "names, descriptions, both"]),
         ({"seen_source": "tail"}, ["seen_source", "'tail'", "own, head"]),
@@ -168,7 +168,7 @@ def test_absurd_sizes_are_refused(tmp_path, document, group, key, value):
     profile = document["profiles"]["demo"]
     groups = document | {"profile": profile} | profile
     (document if group in document and group != "profile" else groups)[group][key] = value
-    with pytest.raises(ScopleError, match=f"{key} of .*, but must be at most"):
+    with pytest.raises(ScopleError, match=f"{key} of .*, but must be at (most|least)"):
         load(tmp_path, document)
 
 

@@ -12,7 +12,7 @@ from scople.judging import provenance
 @pytest.fixture
 def place(root, tmp_path, monkeypatch):
     """The repository's code, and made-up inputs of one split."""
-    for name in ("scople", "stages", "ablations", "datasets"):
+    for name in ("scople", "stages", "ablations", "baselines", "datasets"):
         shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(root / name, tmp_path)
