@@ -78,7 +78,7 @@ def test_profiles_have_the_same_keys(document):
         ({"variants": {"x": {"method": "smie", "alpha": 1}}}, ["variant 'x'", "'alpha'", "smie does not read"]),
         ({"variants": {"x": {"settings": {"demo": {"epochs": 3}}}}}, ["variant 'x'", "scople does not read"]),
         ({"variants": {"x": {"method": "smie", "settings": 3}}}, ["settings of variant 'x' is 3", "group"]),
-        ({"variants": {"x": {"method": "smie", "settings": {"dmo": {}}}}}, ["variant 'x' has 'dmo'", "demo, paper"]),
+        ({"variants": {"x": {"method": "smie", "settings": {"dmo": {}}}}}, ["variant 'x' has 'dmo'", "demo, msr, paper"]),
         ({"variants": {"x": {"method": "smie", "settings": {"demo": 3}}}}, ["variant 'x': demo is 3", "group"]),
         ({"variants": {"x": {"method": "smie", "settings": {"demo": {"on": 3}}}}}, ["variant 'x'", "on is 3"]),
         ({"variants": {"x": {"method": "smie", "settings": {"demo": {"on": {"pku": 3}}}}}}, ["pku is 3", "group"]),
