@@ -73,7 +73,7 @@ STAGES = [
     *("demo", "preflight", "parse", "pretrain", "features", "train", "evaluate", "export", "tables", "figures"),
     *("ablation_train", "ablation_evaluate", "ablation_tables", "figure3", "figure3_picture", "diagnostics", "scatter"),
     *("page", "baseline_train", "baseline_train_texts", "baseline_train_head", "calibration_backbone"),
-    *("baseline_evaluate", "query_leak", "baseline_tables"),
+    *("baseline_evaluate", "query_leak", "baseline_tables", "baseline_picture"),
 ]
 
 
