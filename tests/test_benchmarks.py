@@ -109,8 +109,7 @@ def test_peak_memory_is_that_of_the_call():
 
 
 def test_parts_of_a_step():
-    assert part_of("aten::bmm", [[64, 200, 300], [64, 300, 300]]) == "T x T products"
-    assert part_of("aten::bmm", [[25, 64, 64], [25, 64, 1200]]) == "linear maps"
-    assert part_of("aten::native_group_norm_backward", []) == "norms"
-    assert part_of("aten::index_select", []) == "moves"
-    assert part_of("aten::clamp_min_", []) == "element by element"
+    assert part_of("aten::mm") == part_of("aten::mkldnn_convolution") == "linear maps"
+    assert part_of("aten::native_group_norm_backward") == "norms"
+    assert part_of("aten::index_select") == "moves"
+    assert part_of("aten::clamp_min_") == "element by element"

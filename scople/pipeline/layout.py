@@ -76,6 +76,14 @@ class Layout:
         """Loss per epoch of a backbone."""
         return self._work / "history" / "backbone" / split / f"{number}.csv"
 
+    def corpus_origin(self, dataset: str) -> Path:
+        """What the files behind a packed corpus have lost."""
+        return self._work / "history" / "corpus" / f"{dataset}.json"
+
+    def backbone_origin(self, split: str) -> Path:
+        """Where a backbone came from that was not trained here; no file if it was."""
+        return self._work / "history" / "backbone" / split / "given.json"
+
     def evaluation(self, split: str) -> Path:
         """Metrics of every repeat, per-class accuracies and controls."""
         return self._room / "evaluation" / self.variant / f"{split}.json"
@@ -145,17 +153,23 @@ class Layout:
         return Path("results") / self.profile / self.room
 
 
+def split_file(params: Params, split: str) -> Path:
+    """The file with a split's classes: the one in the folder that `random_splits` names, if that has this split."""
+    told = DATASETS / "splits" / params.random_splits / f"{split}.yaml"
+    return told if told.exists() else DATASETS / "splits" / f"{split}.yaml"
+
+
 def load_problem(params: Params, split: str) -> tuple[Split, list[ClassEntry]]:
     """A split's seen and unseen labels, and the classes of its data set in label order."""
     classes = load_dataset_classes(DATASETS / f"{params.dataset_of(split)}.yaml")
-    return load_split(DATASETS / "splits" / f"{split}.yaml", len(classes), params.seed), classes
+    return load_split(split_file(params, split), len(classes), params.seed), classes
 
 
 def load_featured_problem(params: Params, split: str) -> tuple[Split, list[ClassEntry]]:
     """As `load_problem`, but with the class list that lies beside the split's features."""
     params.dataset_of(split)  # raises if params.yaml does not know the split
     classes = load_classes(Layout(params.profile).classes(split))
-    return load_split(DATASETS / "splits" / f"{split}.yaml", len(classes), params.seed), classes
+    return load_split(split_file(params, split), len(classes), params.seed), classes
 
 
 def identity(split: Split, classes: Sequence[ClassEntry]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import yaml
 
 from scople.base.errors import ScopleError
 from scople.base.params import load_params
+from scople.base.seeding import numpy_generator
 from scople.data.class_names import load_classes
 from scople.data.splits import (
     Split,
@@ -152,6 +153,30 @@ def test_task_targets_and_labels_are_inverse(small):
     assert rows[is_unseen].max() < len(small.unseen)
     assert rows[~is_unseen].max() < len(small.seen)
     assert np.array_equal(labels_of(small, is_unseen, rows), labels)
+
+
+CHOSEN_MSR = [[1, 6, 13, 17], [2, 10, 14, 20], [4, 9, 15, 18]]
+"""Unseen ids of msr_16_4_r1 to r3, which were chosen by hand before the others were drawn."""
+
+
+def drawn_msr(seed):
+    """Unseen ids of the others: shuffled until no split has a class twice; then each class is unseen twice over all."""
+    left = sorted({*range(1, 21)} - {number for ids in CHOSEN_MSR for number in ids})
+    generator = numpy_generator(seed, "msr_16_4")
+    while True:
+        order = generator.permutation([number for ids in CHOSEN_MSR for number in ids] + left + left)
+        drawn = [sorted(ids) for ids in order.reshape(7, 4).tolist()]
+        if all(len(set(ids)) == 4 for ids in drawn):
+            return drawn
+
+
+def test_ten_msr_splits_are_drawn_as_they_say(root):
+    found = [yaml.safe_load((root / f"datasets/splits/msr_16_4_r{i}.yaml").read_text()) for i in range(1, 11)]
+    unseen = [document["unseen"] for document in found]
+    assert unseen == CHOSEN_MSR + drawn_msr(1)
+    assert {number: sum(number in ids for ids in unseen) for number in range(1, 21)} == dict.fromkeys(range(1, 21), 2)
+    assert len({tuple(ids) for ids in unseen}) == 10
+    assert len(list((root / "datasets/splits").glob("msr_16_4_r*.yaml"))) == 10
 
 
 def people(seed=5):
