@@ -23,7 +23,7 @@ import csv
 import statistics
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +33,7 @@ from benchmarks.limits import GIGA, ByteCounter, peak_memory, processor_seconds,
 from benchmarks.training_time import FEATURE_WIDTH, SAMPLES, paper_model
 from scople.base.params import load_params
 from scople.base.shapes import JOINTS
-from scople.methods.inputs import interval_lengths
+from scople.data.joint_features import interval_lengths
 from scople.methods.method import ClassTexts, Method, Progress, Samples
 from scople.methods.recipe import Recipe
 from scople.methods.registry import METHODS, build, intervals_of, settings_of
@@ -45,14 +45,6 @@ TEXT_WIDTH, CLASSES, CANDIDATES = 512, 110, 120
 TEST_SAMPLES, SCORED = 50_919, 256
 TIME_STEPS = 75
 """Of the backbone's last map for 300 frames."""
-
-PUBLISHED = {
-    "ca_vae": {"latent": 200},
-    "synse": {"latent": 200},
-    "star": {"epochs": 30},
-    "sa_dvae": {"semantic": 176, "instance": 20, "learning_rate": 7.361e-6, "discriminator_every": 12},
-}
-"""What a method's code sets for NTU-120, where that is not the default."""
 
 SOME = 2_048
 """Samples that are made; steps draw from these, and `begin` is extrapolated from them."""
@@ -83,15 +75,13 @@ class Cost:
 
 def at_paper_scale(name: str) -> tuple[Method, Recipe]:
     """A method and how it is trained, as published, on NTU-120."""
+    params = replace(load_params(), profile="paper")
     if name == "scople":
-        train = load_params().profiles["paper"].train
         model, _ = paper_model("clip")
-        method = load_params().method
-        settings = ScopleSettings(
-            train.epochs, train.batch_size, train.learning_rate, method.training_query, method.text_weight
-        )
+        train, method = asdict(params.scale.train), params.method
+        settings = ScopleSettings(**train, training_query=method.training_query, text_weight=method.text_weight)
         return Scople(settings, model), settings.recipe()
-    settings = settings_of(name, PUBLISHED.get(name, {}))
+    settings = settings_of(name, params.own_settings(name, "ntu120"))
     lengths = interval_lengths(TIME_STEPS, intervals_of(name, settings))
     return build(name, settings, Sizes(FEATURE_WIDTH, TEXT_WIDTH, CLASSES, lengths), seed=1), settings.recipe()
 

@@ -14,7 +14,7 @@ from scople.base.params import load_params
 from scople.data.joint_features import CalibrationFeatures, load_features
 from scople.data.splits import load_split
 from scople.pipeline import training
-from stages import calibration_backbone, evaluate_splits, query_leak, tables, train_splits
+from stages import calibration_backbone, comparison_picture, evaluate_splits, query_leak, tables, train_splits
 
 VARIANTS = ("ridge", "revise", "revise_head", "purls", "purls_candidate")
 
@@ -70,6 +70,7 @@ def test_every_method_to_the_tables_and_to_the_byte(inside):
             assert f"{SPLIT}: zsl" in evaluate_splits.main(params, variant)
         assert "oracle_query_leak of purls" in query_leak.main(params)
         assert "ZSL of scople" in tables.main(params, "baselines")
+        assert comparison_picture.main(params).startswith("5 methods in ")
         return contents(inside / "work/demo/baselines") | contents(inside / "results/demo/baselines")
 
     first = run_all()

@@ -8,20 +8,24 @@ import pytest
 import yaml
 from each_method import NAMES, SMALL, lasting
 from safetensors.torch import load_file
+from tiny_towers import tiny_minilm
 
 from scople.base.params import load_params
-from scople.base.seeding import numpy_generator
+from scople.base.seeding import numpy_generator, seeded
 from scople.base.shapes import JOINTS
 from scople.data.class_names import ClassEntry, load_classes, save_classes
 from scople.data.joint_features import TrainingFeatures, TrainingIntervals
+from scople.pipeline import training
 from scople.pipeline.layout import Layout, identity, load_featured_problem
-from scople.pipeline.training import train_repeat
 
 SPLIT, SAMPLES, D, CLASSES = "tiny_9_2", 5, 7, 11
 UNSEEN = (3, 8)
 GATES = {"entropy", "stacking", "none"}
 
-pytestmark = pytest.mark.slow
+
+def small_tower(scale):
+    with seeded(1, "tower"):
+        return tiny_minilm().float()
 
 
 def prepare(root, place, unseen):
@@ -58,6 +62,7 @@ def prepare(root, place, unseen):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_training_writes_is_the_same_whatever_the_unseen_classes_are(name, root, tmp_path, monkeypatch):
     """The names of the second run stand in no table of descriptions: looking one up would be an error."""
+    monkeypatch.setattr(training, "build_tower", small_tower)
     written = []
     for number, unseen in enumerate((("cheer up", "kicking something"), ("ride a horse", "fly a kite"))):
         place = tmp_path / str(number)
@@ -65,7 +70,7 @@ def test_what_a_training_writes_is_the_same_whatever_the_unseen_classes_are(name
         monkeypatch.chdir(place)
         params = prepare(root, place, unseen)
         layout = Layout.of(params, name, "baselines")
-        train_repeat(params, layout, SPLIT, "1")
+        training.train_repeat(params, layout, SPLIT, "1")
         weights = {key: value.numpy().tobytes() for key, value in load_file(layout.model(SPLIT, 1)).items()}
         gates = {key: value for key, value in json.loads(layout.gates(SPLIT, 1).read_text()).items() if key in GATES}
         assert gates
