@@ -83,6 +83,7 @@ def on_gpu(batch: int, workers: int) -> list[Measurement]:
             "full_run_bfloat16", ("benchmarks.full_run", *cuda, "--epochs", "20", "--autocast", "bfloat16"), 60
         ),
         Measurement("training_time", ("benchmarks.training_time", *cuda), 90),
+        Measurement("methods", ("benchmarks.methods", *cuda), 90),
         Measurement("doctor_bfloat16", ("scople", "doctor", "--time"), 90, "bfloat16"),
     ]
 
