@@ -17,7 +17,7 @@ import torch
 
 from scople.base.arithmetic import why_not
 from scople.base.errors import ScopleError
-from scople.base.params import Method, Params, Profile
+from scople.base.params import MethodSettings, Params, Profile
 from scople.base.shapes import JOINTS, PERSONS
 from scople.commands.environment import Finding
 from scople.data.joint_features import INTERVALS
@@ -91,7 +91,7 @@ def examine(params: Params) -> Iterator[Finding]:
 
 
 def examine_archives(
-    dataset: DataSet, folder: Path, *, is_synthetic: bool, method: Method
+    dataset: DataSet, folder: Path, *, is_synthetic: bool, method: MethodSettings
 ) -> tuple[Finding, Plan | None]:
     """Look through a data set's archives.
 

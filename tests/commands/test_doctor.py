@@ -185,7 +185,7 @@ def test_memory_is_for_the_backbone_or_for_the_features(root, monkeypatch):
     monkeypatch.setattr(checkup.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 2e9}))
     (finding,) = checkup.examine_memory(params, 0)
     assert finding.advice == ""
-    assert finding.expected == "about 1.0 GB (the text encoder and one split's joint features)"
+    assert finding.expected == "about 1.0 GB (the text encoder and one split's features)"
     (finding,) = checkup.examine_memory(replace(params, profile="paper"), 0)
     assert finding.advice != ""
     assert finding.expected.endswith("GB (the backbone's training)")

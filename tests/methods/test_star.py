@@ -154,7 +154,7 @@ def test_features_of_other_intervals_are_refused():
 
 @pytest.mark.parametrize("setting", ["queries", "heads"])
 def test_settings_that_cannot_be(setting):
-    with pytest.raises(ScopleError, match=f"{setting} of star is 0, but must be at least 1"):
+    with pytest.raises(ScopleError, match=f"{setting} of the method star is 0, but must be a whole number from 1"):
         small(**{setting: 0})
 
 

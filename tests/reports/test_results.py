@@ -45,7 +45,7 @@ def tables(root):
             {(variant, "entropy"): measured[variant] for variant in layout["rows"]},
             text_backbone="tower",
             note=NOTE,
-            reference=measured["scople"],
+            references={"": {"entropy": measured["scople"]}},
         )
         for name, layout in layouts["ablations"].items()
     }
