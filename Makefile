@@ -31,7 +31,7 @@ verify: $(READY)  ## run everything again, nothing from a cache, and compare wit
 	scople spread --force dvc.yaml ablations/dvc.yaml baselines/dvc.yaml
 	scople verify check
 
-results: $(READY)  ## docs/results.md from results/
+results: $(READY)  ## docs/results.md and the tables of docs/comparison.md, from results/
 	@scople results
 
 test: $(READY)  ## set up and run the fast tests

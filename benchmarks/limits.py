@@ -52,11 +52,16 @@ def copy_rate(device: torch.device, megabytes: int = 256, rounds: int = 5) -> fl
 
 
 class ByteCounter(TorchDispatchMode):
-    """Adds up what each operation within the block reads and writes, were nothing kept in a cache; views are free."""
+    """Adds up what each operation within the block reads and writes, were nothing kept in a cache; views are free.
+
+    Attributes:
+        bytes: the sum.
+        operations: how many there were; on a GPU at least one kernel each.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.bytes = 0
+        self.bytes = self.operations = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN204, D105
         out = func(*args, **(kwargs or {}))
@@ -65,6 +70,7 @@ class ByteCounter(TorchDispatchMode):
         places = {each.untyped_storage().data_ptr() for each in read}
         is_view = all(each.untyped_storage().data_ptr() in places for each in written)
         if func._schema.is_mutable or not is_view:
+            self.operations += 1
             # What is broadcast is read once.
             self.bytes += sum(
                 min(each.numel() * each.element_size(), each.untyped_storage().nbytes()) for each in read + written

@@ -26,7 +26,7 @@ from scople.base.errors import ScopleError
 
 PROFILE = DATASET = "msr"
 
-KEPT = ("machine.json", "tables", "metrics", "baselines/tables", "baselines/metrics")
+KEPT = ("machine.json", "tables", "metrics", "baselines/tables", "baselines/metrics", "baselines/figures")
 """Files and folders below results/msr/ that hold numbers and nothing of a single recording."""
 
 

@@ -67,7 +67,7 @@ def make_folder(size: str, folder: Path) -> None:
         width=scale.pretrain.width,
         method=asdict(method),
         batches={"features": scale.features.batch_size, "scores": scale.evaluate.batch_size},
-        text_encoder=described_encoder("minilm", tower),
+        text_encoder=described_encoder("minilm", "package", tower),
         seen=names[: SEEN[size]],
         unseen=[],
         thresholds={"entropy": 0.0, "stacking": 0.0, "none": 0.0},

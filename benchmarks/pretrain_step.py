@@ -12,8 +12,8 @@ the optimiser, on random sequences; reading samples is no part of it. Arithmetic
 
 `arithmetic` and `traffic` are what a sample would take if the products ran as fast as a bare product of large matrices
 and everything else as fast as a copy, both measured in the same run: GFLOP of the products are counted, and GB that all
-operations read and write. The second table says where the time goes (torch.profiler): products with a T x T matrix (our
-temporal shift), linear maps, norms, moves (copies, reads by index), and the rest, element by element.
+operations read and write. The second table says where the time goes (torch.profiler): linear maps, norms, moves
+(copies, reads by index), and the rest, element by element.
 """
 
 import stages  # noqa: F401, I001  how to compute has to be settled before torch is loaded
@@ -45,7 +45,7 @@ TOLERANCE = 1e-3
 
 PRODUCTS = {"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"}
 MOVES = ("copy_", "index", "gather", "scatter", "cat", "clone")
-PARTS = ("T x T products", "linear maps", "norms", "moves", "element by element")
+PARTS = ("linear maps", "norms", "moves", "element by element")
 
 Logits = Callable[[ShiftGCN, Tensor], Tensor]
 
@@ -101,24 +101,21 @@ def shares(call: Callable[[], object], device: torch.device) -> Counter[str]:
     """Part → its time in a call, in any unit."""
     on_gpu = device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
-    with profile(activities=activities, record_shapes=True) as profiler:
+    with profile(activities=activities) as profiler:
         call()
     parts = Counter(dict.fromkeys(PARTS, 0.0))
-    for entry in profiler.key_averages(group_by_input_shape=True):
+    for entry in profiler.key_averages():
         if entry.key.startswith("aten::"):
             spent = entry.self_device_time_total if on_gpu else entry.self_cpu_time_total
-            parts[part_of(entry.key, entry.input_shapes)] += spent
+            parts[part_of(entry.key)] += spent
     return parts
 
 
-def part_of(operation: str, shapes: list[list[int]]) -> str:
-    """The part that an operation belongs to; the GCN has one product for each joint, the temporal shift more."""
-    if operation in PRODUCTS:
-        is_shift = operation == "aten::bmm" and shapes[0][0] != JOINTS
-        return "T x T products" if is_shift else "linear maps"
+def part_of(operation: str) -> str:
+    """The part that an operation belongs to."""
     if "norm" in operation:
         return "norms"
-    if "conv" in operation:
+    if operation in PRODUCTS or "conv" in operation:
         return "linear maps"
     return "moves" if any(word in operation for word in MOVES) else "element by element"
 
@@ -131,6 +128,9 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--batch", type=int, default=4, help="samples a step at the paper's size (default 4)")
     parser.add_argument("--precision", choices=("float32", "tf32", "bfloat16"), default="float32")
+    parser.add_argument(
+        "--profile", nargs="+", choices=("demo", "paper"), default=("demo", "paper"), help="whose sizes"
+    )
     arguments = parser.parse_args()
     params, device = load_params(), torch.device(arguments.device)
     settle(params.machine.arithmetic, arguments.threads)
@@ -140,7 +140,7 @@ def main() -> None:
     print(f"{where}, {params.machine.arithmetic} arithmetic, {arguments.precision}: ", end="")
     print(f"a bare float32 product {speed:.0f} GFLOP/s, a copy {bandwidth:.1f} GB/s\n", flush=True)
     rows, parts = [], []
-    for profile_name in ("demo", "paper"):
+    for profile_name in arguments.profile:
         scale = params.profiles[profile_name]
         batch = scale.pretrain.batch_size if profile_name == "demo" else arguments.batch
         step = Step(scale.frames, scale.pretrain.width, batch, device, "float32")

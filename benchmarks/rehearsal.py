@@ -14,17 +14,18 @@ import argparse
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 from safetensors.torch import save_file
 
+from scople.base.encoders import PAPERS_CLIP
 from scople.base.errors import ScopleError
 from scople.base.seeding import seeded
 from scople.data.class_names import load_dataset_classes
 from scople.demo import load_programs, write_ntu_archives, write_pku
 from scople.text import clip
-from scople.text.torchvision_operators import declare_torchvision_operators
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -45,12 +46,13 @@ SAMPLES = {"training_samples": 4, "test_samples": 2, "frames": (60, 150)}
 """Recordings of a class, and the frames of one."""
 
 
-def prepare(place: Path, jobs: int = 0) -> None:
+def prepare(place: Path, jobs: int = 0, scale: Mapping[str, Mapping] = SCALE) -> None:
     """Fill a folder with data sets, splits, settings, archives and text weights; `datasets` is copied into it.
 
     Args:
         place: the folder; it has no `datasets` or `data` yet.
         jobs: processes that write archives; 0 = all cores.
+        scale: what is changed in the profile.
     """
     shutil.copytree(ROOT / "datasets", place / "datasets", dirs_exist_ok=True)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -64,14 +66,11 @@ def prepare(place: Path, jobs: int = 0) -> None:
     _write_archives(place, needed, params["seed"], jobs)
 
     weights = place / "clip.safetensors"
-    declare_torchvision_operators()
-    from open_clip.transformer import QuickGELU, TextTransformer
-
     with seeded(params["seed"], "rehearsal"):
-        model = TextTransformer(**clip.SIZES, act_layer=QuickGELU)
+        model = clip.text_half(PAPERS_CLIP)
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, weights)
     profile = params["profiles"]["paper"]
-    for section, changes in SCALE.items():
+    for section, changes in scale.items():
         profile[section] |= changes
     profile["text_weights"] = weights.name
     params |= {"profile": "paper"}

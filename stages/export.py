@@ -54,7 +54,7 @@ def main(params: Params, split_name: str) -> str:
         width=params.scale.pretrain.width,
         method=asdict(settings),
         batches={"features": params.scale.features.batch_size, "scores": params.scale.evaluate.batch_size},
-        text_encoder=described_encoder(params.scale.text_encoder, tower),
+        text_encoder=described_encoder(params.scale.text_encoder, params.scale.text_weights, tower),
         seen=names_of(classes, split.seen),
         unseen=names_of(classes, split.unseen),
         thresholds={gate: entry["threshold"] for gate, entry in gates.items()},

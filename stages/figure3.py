@@ -3,7 +3,7 @@
 import numpy as np
 
 from scople.base.files import whole
-from scople.base.params import TEXT_LAYERS, Params
+from scople.base.params import Params
 from scople.data.class_names import names_of
 from scople.data.joint_features import TestFeatures, TrainingFeatures, load_features
 from scople.data.splits import targets, task_targets
@@ -23,7 +23,7 @@ def main(params: Params, split_name: str, setting: str) -> str:
     split, classes = load_featured_problem(params, split_name)
     problem = identity(split, classes)
     tower = build_tower(scale)
-    largest = min(7, TEXT_LAYERS[scale.text_encoder]) if setting == "layer_depth" else 7
+    largest = min(7, tower.depth) if setting == "layer_depth" else 7
     scored = {}
     for seed in params.seeds:
         root_seed, backbone = params.repeat_seed(seed), params.backbone_of(seed)

@@ -1,4 +1,4 @@
-"""Everything a run needs, checked before any work: raw archives, splits, methods, text weights, length of texts."""
+"""Everything a run needs, checked before any work: archives, splits, weights, methods, the length of texts."""
 
 import json
 
@@ -7,7 +7,8 @@ from scople.base.files import whole
 from scople.base.params import Params
 from scople.formats.datasets import DataSet
 from scople.pipeline.checking import check_methods
-from scople.pipeline.layout import DATASETS, Layout
+from scople.pipeline.given import load_given
+from scople.pipeline.layout import DATASETS, Layout, load_problem
 from scople.pipeline.running import run
 
 
@@ -15,7 +16,7 @@ def main(params: Params) -> str:
     """Stop in one sentence if something is missing; otherwise write down what will be used."""
     layout = Layout(params.profile)
     for name, entry in params.datasets.items():
-        dataset = DataSet.load(DATASETS / f"{name}.yaml")
+        dataset = DataSet.load(DATASETS / f"{name}.yaml", entry.source)
         if not layout.is_synthetic(entry.raw):
             for path in dataset.missing_archives(layout.raw(entry.raw)):
                 raise ScopleError(
@@ -23,6 +24,10 @@ def main(params: Params) -> str:
                     "splits out of params.yaml."
                 )
     check_methods(params)
+    for split, entry in params.splits.items():
+        if entry.backbone_weights:
+            problem, classes = load_problem(params, split)
+            load_given(params, problem, len(classes))
     # The file says nothing of what was found, so it re-runs no stage; each stage has its own dependencies.
     with whole(layout.preflight) as path:
         path.write_text(json.dumps({"profile": params.profile, "ready": True}) + "\n")

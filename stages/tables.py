@@ -9,11 +9,13 @@ import pandas as pd
 
 from scople.base.artefacts import load_sealed_json, load_table, save_json
 from scople.base.documents import read_document
+from scople.base.encoders import title_of
 from scople.base.errors import ScopleError
 from scople.base.files import whole
 from scople.base.params import Params
 from scople.judging.certainty import over_seeds
 from scople.pipeline.layout import DATASETS, FIGURE3, Layout
+from scople.pipeline.origins import origins
 from scople.pipeline.running import run
 from scople.reports.tables import (
     comparison_summary,
@@ -27,7 +29,6 @@ from scople.reports.tables import (
     zsl_bars,
 )
 
-TEXT_BACKBONES = {"minilm": "all-MiniLM-L6-v2", "clip": "CLIP-ViT-B/32"}
 SYNTHETIC = "measured on synthetic recordings; not comparable with the paper's numbers"
 RANDOM_SPLITS = {"smie": "random splits: SMIE's", "sa_dvae": "random splits: those that Flora calls SA-DVAE's"}
 """What `random_splits` says in the tables that average over such splits."""
@@ -170,7 +171,7 @@ def _told(params: Params, variant: str) -> dict[str, str]:
 
 
 def _note(params: Params) -> str:
-    return SYNTHETIC if params.profile == "demo" else ""
+    return "; ".join([SYNTHETIC] * (params.profile == "demo") + origins(params, params.splits))
 
 
 def _both_gates(params: Params) -> list[str]:
@@ -188,13 +189,12 @@ def _printed(table: str) -> pd.DataFrame:
 def _paper_table(
     params: Params, name: str, layout: dict[str, Any], measured: dict[tuple[str, str], Any], **more: Any
 ) -> pd.DataFrame:
-    encoder = TEXT_BACKBONES[params.scale.text_encoder]
     told = RANDOM_SPLITS[params.random_splits] if layout.get("told_in_two_ways") else ""
     return paper_table(
         layout,
         _printed(name),
         measured,
-        text_backbone=encoder,
+        text_backbone=title_of(params.scale.text_encoder, params.scale.text_weights),
         note="; ".join(filter(None, [_note(params), told])),
         **more,
     )

@@ -13,7 +13,8 @@ from scople.base.errors import ScopleError
 from scople.base.params import load_params
 from scople.data.joint_features import CalibrationFeatures, load_features
 from scople.data.splits import load_split
-from stages import calibration_backbone, evaluate_splits, query_leak, tables, train_splits
+from scople.pipeline import training
+from stages import calibration_backbone, comparison_picture, evaluate_splits, query_leak, tables, train_splits
 
 VARIANTS = ("ridge", "revise", "revise_head", "purls", "purls_candidate")
 
@@ -69,6 +70,7 @@ def test_every_method_to_the_tables_and_to_the_byte(inside):
             assert f"{SPLIT}: zsl" in evaluate_splits.main(params, variant)
         assert "oracle_query_leak of purls" in query_leak.main(params)
         assert "ZSL of scople" in tables.main(params, "baselines")
+        assert comparison_picture.main(params).startswith("5 methods in ")
         return contents(inside / "work/demo/baselines") | contents(inside / "results/demo/baselines")
 
     first = run_all()
@@ -142,3 +144,29 @@ def test_without_a_model_nothing_is_evaluated(inside):
     assert "no model of variant 'ridge' is there: run `python -m stages.train_splits ridge`" in refusal(
         evaluate_splits.main, "ridge"
     )
+
+
+def test_a_killed_training_of_several_takes_up_what_was_finished(inside, monkeypatch):
+    change(inside, "params.yaml", "seeds:\n- 1\n", "seeds:\n- 1\n- 2\n")
+    params, model = load_params(), inside / "work/demo/baselines/model"
+    train_splits.main(params, "revise", SPLIT)
+    undisturbed = contents(model)
+    shutil.rmtree(model)  # as DVC does before it runs a stage
+    real, trained = training.fit, []
+
+    def killed(*given, **settings):
+        trained.append(settings["checkpoint"].path.stem)
+        if len(trained) == 3:
+            raise KeyboardInterrupt
+        return real(*given, **settings)
+
+    monkeypatch.setattr(training, "fit", killed)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        train_splits.main(params, "revise")
+    names = [f"{SPLIT} {part}" for part in ("1 training", "1 gates", "2 training")]
+    assert trained == names
+    assert caught.value.__notes__ == [f"called again, it goes on after epoch 2 of {names[1]} and epoch 2 of {names[0]}"]
+    monkeypatch.setattr(training, "fit", real)
+    train_splits.main(params, "revise")
+    assert contents(model) == undisturbed
+    assert not any((inside / ".resume").rglob("*.pt"))

@@ -90,7 +90,7 @@ def test_only_numbers_are_taken_over(copy, tmp_path):
     with pytest.raises(ScopleError, match=r"baselines/metrics is missing: run `scople spread"):
         msr.keep(copy, tmp_path / "results")
     assert not (tmp_path / "results").exists()
-    for name in ("baselines/metrics/a.json", "figures/attention.png"):
+    for name in ("baselines/metrics/a.json", "baselines/figures/comparison.png", "figures/attention.png"):
         (made / name).parent.mkdir(parents=True, exist_ok=True)
         (made / name).write_text(name)
     (tmp_path / "results/msr/tables").mkdir(parents=True)
@@ -98,7 +98,8 @@ def test_only_numbers_are_taken_over(copy, tmp_path):
     msr.keep(copy, tmp_path / "results")
     kept = tmp_path / "results/msr"
     assert sorted(str(path.relative_to(kept)) for path in kept.rglob("*.*")) == [
-        "baselines/metrics/a.json", "baselines/tables/comparison.csv", "machine.json", "metrics/a.json", "tables/a.csv",
+        "baselines/figures/comparison.png", "baselines/metrics/a.json", "baselines/tables/comparison.csv",
+        "machine.json", "metrics/a.json", "tables/a.csv",
     ]  # fmt: skip
 
 

@@ -34,7 +34,8 @@ FIXED = ("ntu60_55_5", "ntu60_48_12", "ntu120_110_10", "ntu120_96_24")
 
 @pytest.mark.slow
 def test_the_whole_paper_in_small(tmp_path, monkeypatch):
-    monkeypatch.setattr(clip, "SIZES", clip.SIZES | {"width": 64, "heads": 1, "output_dim": 67})
+    sizes = clip.clip_sizes("ViT-B-32") | {"width": 64, "heads": 1, "output_dim": 67}
+    monkeypatch.setattr(clip, "clip_sizes", lambda model: sizes)
     rehearsal.prepare(tmp_path, jobs=1)
     monkeypatch.chdir(tmp_path)
     params = load_params()
@@ -51,8 +52,8 @@ def test_the_whole_paper_in_small(tmp_path, monkeypatch):
     tables.main(params, "main")
 
     for split in FIXED:
-        for variant in params.variants:
-            if variant != params.variant:
+        for variant, changes in params.variants.items():
+            if variant != params.variant and not {"method", "class_text"} & changes.keys():
                 train.main(params, split, "1", variant)
                 evaluate.main(params, split, variant)
         diagnostics.main(params, split)

@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 
+from scople.base.artefacts import load_tensors
 from scople.base.errors import ScopleError
+from scople.base.files import sha256
 from scople.base.params import load_params
 from scople.commands import compare
 from scople.data.class_names import load_classes
@@ -23,6 +26,7 @@ from scople.demo import load_programs, write_ntu_archives
 from stages import (
     diagnostics,
     evaluate,
+    export,
     features,
     figure3,
     figure3_picture,
@@ -40,7 +44,14 @@ SCALE = {
     "text_encoder": "minilm",
     "text_weights": "package",
     "frames": 16,
-    "pretrain": {"width": 4, "epochs": 2, "batch_size": 8, "learning_rate": 0.1, "milestones": [1]},
+    "pretrain": {
+        "width": 4,
+        "epochs": 2,
+        "batch_size": 8,
+        "learning_rate": 0.1,
+        "milestones": [1],
+        "precision": "float32",
+    },
     "features": {"batch_size": 16},
     "train": {"epochs": 2, "batch_size": 16, "learning_rate": 0.002, "autocast": "none"},
     "evaluate": {"batch_size": 16},
@@ -220,6 +231,31 @@ def test_compare_prints_variants_side_by_side(inside, capsys):
 
 
 @pytest.mark.slow
+def test_a_given_backbone_takes_the_place_of_the_training_and_every_table_says_so(inside, golden):
+    state = torch.load(golden / "shift_gcn/ntu60_xsub.pt", weights_only=True)
+    torch.save(state | {name: state[name][:8] for name in ("fc.weight", "fc.bias")}, "eight.pt")
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    document["profiles"]["demo"]["pretrain"]["width"] = 64
+    entry = {"dataset": "tiny", "backbone_weights": "eight.pt", "backbone_digest": sha256("eight.pt")}
+    document["splits"][SPLIT] = entry
+    Path("params.yaml").write_text(yaml.safe_dump(document))
+    with pytest.raises(ScopleError, match="has 8 rows, more than the 6 seen classes"):
+        preflight.main(load_params())
+    entry["backbone_saw_unseen"] = True
+    Path("params.yaml").write_text(yaml.safe_dump(document))
+    run_chain()
+    seen = [label for label in range(8) if label not in (2, 6)]
+    weights, _ = load_tensors("backbone", Path(f"work/demo/backbone/{SPLIT}/1.safetensors"), again="")
+    assert torch.equal(weights["fc.weight"], state["fc.weight"][seen])
+    assert pd.read_csv(f"work/demo/history/backbone/{SPLIT}/1.csv")["epoch"].tolist() == [0]
+    known = json.loads(Path(f"results/demo/provenance/{SPLIT}.json").read_text())
+    assert (known["backbone_weights"], known["backbone_saw_unseen"]) == (entry["backbone_digest"], True)
+    for name in ("controls", "per_class"):
+        notes = pd.read_csv(f"results/demo/tables/{name}.csv")["note"].dropna()
+        assert notes.str.contains("may have learned the unseen classes").any(), name
+
+
+@pytest.mark.slow
 def test_diagnostics_of_both_queries(inside):
     params = load_params()
     extract_features(params)
@@ -237,6 +273,32 @@ def test_diagnostics_of_both_queries(inside):
         assert (wide[f"seen_{gate}"] <= wide["seen_candidates"]).all()
 
 
+@pytest.mark.parametrize("variant", ["ridge", "smie", "star"])
+def test_another_method_goes_the_same_way(root, inside, variant):
+    """One that is solved without a step, one of the joint features, one of interval features and descriptions."""
+    shutil.copytree(root / "datasets/descriptions", inside / "datasets/descriptions")
+    document = yaml.safe_load((inside / "params.yaml").read_text())
+    own = {"smie": {"epochs": 2}, "star": {"intervals": 3, "epochs": 2, "queries": 5, "batch_size": 8}}
+    document["variants"][variant] = {"method": variant, "settings": {"demo": own.get(variant, {})}}
+    (inside / "params.yaml").write_text(yaml.safe_dump(document | {"variant": variant}, sort_keys=False))
+    assert f"ZSL of {variant}: {SPLIT}" in run_chain()
+    assert pd.read_csv(inside / f"work/demo/evaluation/{SPLIT}.attention.csv")["head"].isna().all()
+    losses = pd.read_csv(inside / "results/demo/tables/losses.csv")["loss"]
+    assert losses.isna().all() == (variant == "ridge")
+    with pytest.raises(ScopleError, match=f"a model folder takes the method scople .* is {variant}"):
+        export.main(load_params(), SPLIT)
+
+
+def test_a_methods_typo_stops_before_any_work(inside):
+    document = yaml.safe_load((inside / "params.yaml").read_text())
+    document["variants"]["smie"]["settings"]["demo"] = {"epoch": 3}
+    (inside / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    assert "'epoch' is no setting of the method smie" in refusal(preflight.main)
+    document["variants"]["smie"]["settings"] = {"demo": {"on": {"ntu06": {"epochs": 3}}}}
+    (inside / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    assert "demo has the data set 'ntu06', which has no file" in refusal(preflight.main)
+
+
 @pytest.mark.slow
 def test_ablations_of_two_repeats(inside):
     change(inside, "params.yaml", "seeds:\n- 1\n", "seeds:\n- 1\n- 2\n")
@@ -252,7 +314,8 @@ def test_ablations_of_two_repeats(inside):
         )
     params = load_params()
     extract_features(params)
-    train_and_evaluate(params, *(name for name in params.variants if name != "scople"))
+    rows = dict.fromkeys(name for layout in pipelines["ablations"].values() for name in layout["rows"])
+    train_and_evaluate(params, *(name for name in rows if name != "scople"))
     for setting in ("prefix_length", "layer_depth", "joint_prompts"):
         figure3.main(params, SPLIT, setting)
     diagnostics.main(params, SPLIT)
@@ -450,7 +513,7 @@ def test_no_wrong_number_from_the_files_of_something_else(inside):
     assert "run `python -m stages.tables ablations`" in refusal(figure3_picture.main)
 
 
-@pytest.mark.parametrize(("stage", "section"), [("pretrain", "backbone"), ("train", "model")])
+@pytest.mark.parametrize(("stage", "section"), [("pretrain", "backbone"), ("train", "method")])
 def test_weights_that_the_last_step_spoils_are_no_result(inside, stage, section):
     """One epoch of one step: its loss is fine, the weights after it are not. No file may set such a rate."""
     params = load_params()
@@ -467,7 +530,7 @@ def test_weights_that_the_last_step_spoils_are_no_result(inside, stage, section)
         {"pretrain": pretrain, "train": train}[stage].main(params, *words)
     said = str(caught.value)
     assert f"of the {section} is not finite after epoch 1" in said
-    assert not (inside / f"work/demo/{section}").exists()
+    assert not (inside / f"work/demo/{'model' if section == 'method' else section}").exists()
 
 
 def test_an_unseen_class_without_a_test_sample_stops_the_backbone(inside):

@@ -40,7 +40,7 @@ def make_parts(root):
         width=WIDTH,
         method=asdict(method),
         batches={"features": 3, "scores": 2},
-        text_encoder=described_encoder("minilm", tower),
+        text_encoder=described_encoder("minilm", "package", tower),
         seen=SEEN,
         unseen=["clapping", "kicking something"],
         thresholds={"entropy": 1.0, "stacking": 0.0, "none": 0.0},

@@ -5,17 +5,19 @@ rate that falls to a tenth at each milestone, no warm-up, no augmentation; incom
 weights of the last epoch are kept, whereas the published numbers are those of the best test epoch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int
-from torch import nn
-from torch.utils.data import DataLoader, Dataset, RandomSampler, StackDataset
+from jaxtyping import Float, Float32, Int
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
-from scople.backbone.processes import SharedTraining, mean_over_processes
+from scople.backbone.feeding import Feed, Order
+from scople.backbone.precision import Precision, at_precision
+from scople.backbone.processes import SharedTraining, mean_over_processes, process_count, process_number
 from scople.backbone.shift_gcn import ShiftGCN, joint_means
 from scople.backbone.temporal_shift import PositionGradient
 from scople.base.artefacts import load_weights, not_finite
@@ -40,6 +42,7 @@ def pretrain(
     position_gradient: PositionGradient,
     seed: int,
     device: torch.device | str,
+    precision: Precision = "float32",
     workers: int = 0,
     checkpoint: Checkpoint | None = None,
     shared: SharedTraining | None = None,
@@ -58,6 +61,7 @@ def pretrain(
         position_gradient: see `scople.backbone.temporal_shift`.
         seed: root seed of the initialisation and of the order of samples.
         device: where to train.
+        precision: see `scople.backbone.precision`.
         workers: processes that read sequences; their number does not change the result.
         checkpoint: an interrupted training is resumed from it, and it is kept up to date.
         shared: the processes that share this training. Each calls this function with the same arguments. The result
@@ -69,7 +73,7 @@ def pretrain(
 
     Raises:
         ScopleError: there are no sequences, the loss or a weight is no longer a finite number, or the batch size is
-            not a multiple of the number of processes.
+            not a multiple of the number of processes. Or the device lacks the precision.
     """
     if len(targets) == 0:
         raise ScopleError("The backbone has 0 sequences to train on; give it at least one of a seen class.")
@@ -77,19 +81,12 @@ def pretrain(
         model = ShiftGCN(num_classes, width, position_gradient).to(device)
     optimiser = torch.optim.SGD(parameter_groups(model), learning_rate, momentum=0.9, nesterov=True)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, list(milestones), gamma=0.1)
-    samples = StackDataset(sequences, torch.as_tensor(targets, dtype=torch.int64))
     order = torch_generator(seed, "backbone", "order")
     workers_generator = torch_generator(seed, "backbone", "workers")
-    batches = DataLoader(
-        samples,
-        min(batch_size, len(samples)),
-        sampler=RandomSampler(samples, generator=order),
-        drop_last=True,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        generator=workers_generator,
-    )
-    network, part = shared.divide(model, batches) if shared else (model, batches)
+    rows = Order(len(targets), min(batch_size, len(targets)), order, process_number(), process_count())
+    target = torch.as_tensor(targets, dtype=torch.int64)
+    batches = Feed(sequences, target, rows, device, workers=workers, generator=workers_generator)
+    network = shared.average(model) if shared else model
     state = {
         "model": model,
         "optimiser": optimiser,
@@ -99,7 +96,8 @@ def pretrain(
     }
     history = checkpoint.restore(state) if checkpoint else []
     for epoch in progress(range(1, epochs + 1), "Shift-GCN", unit="epoch", done=len(history)):
-        loss, accuracy = _train_epoch(network, part, optimiser, device)
+        shown = progress(batches, f"Shift-GCN, epoch {epoch}", unit="batch")  # one epoch may take many minutes
+        loss, accuracy = train_epoch(network, shown, optimiser, device, precision)
         if not np.isfinite(loss):
             raise ScopleError(
                 f"The backbone's loss is {loss} after epoch {epoch}; lower the learning rate, now {learning_rate}."
@@ -116,26 +114,35 @@ def pretrain(
     return model.eval(), history
 
 
-def _train_epoch(
-    model: nn.Module, batches: DataLoader, optimiser: torch.optim.Optimizer, device: torch.device | str
+def train_epoch(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    optimiser: torch.optim.Optimizer,
+    device: torch.device | str,
+    precision: Precision,
 ) -> tuple[float, float]:
-    """One epoch; returns the mean loss and the accuracy in per cent."""
+    """A step for each batch of sequences and targets; returns the mean loss in nats and the accuracy in per cent."""
     model.train()
     # Summed on the device: reading a number at every step would make it wait.
     total = torch.zeros(2, dtype=torch.float64, device=device)
     samples = 0
-    for x, target in batches:
-        x, target = x.to(device), target.to(device)
-        logits = model(x)
-        loss = nn.functional.cross_entropy(logits, target)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        recognised = (logits.detach().argmax(1) == target).sum()
-        total += torch.stack([loss.detach().double() * len(target), recognised.double()])
-        samples += len(target)
+    with at_precision(precision, device) as forward_pass:
+        for x, target in batches:
+            with forward_pass():
+                logits = model(x)
+            loss = nn.functional.cross_entropy(_at_least_float32(logits), target)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            recognised = (logits.detach().argmax(1) == target).sum()
+            total += torch.stack([loss.detach().double() * len(target), recognised.double()])
+            samples += len(target)
     loss, recognised = mean_over_processes(total / samples).tolist()
     return loss, 100 * recognised
+
+
+def _at_least_float32(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def parameter_groups(model: ShiftGCN) -> list[dict]:
@@ -176,7 +183,12 @@ class Extracted(NamedTuple):
 
 @torch.no_grad()
 def extract(
-    model: ShiftGCN, sequences: Dataset, batch_size: int, device: torch.device | str, workers: int = 0
+    model: ShiftGCN,
+    sequences: Dataset,
+    batch_size: int,
+    device: torch.device | str,
+    precision: Precision = "float32",
+    workers: int = 0,
 ) -> Extracted:
     """Features and class logits of every sequence from the frozen network, in the order of `sequences`.
 
@@ -187,10 +199,12 @@ def extract(
         sequences: as in `pretrain`.
         batch_size: sequences at a time; it changes rounding only.
         device: where to compute.
+        precision: see `scople.backbone.precision`; means and logits are float32 whatever it is.
         workers: processes that read sequences.
 
     Raises:
-        ScopleError: fewer frames than make one step for each interval, or a feature or a logit is not finite.
+        ScopleError: fewer frames than make one step for each interval, or a feature or a logit is not finite. Or the
+            device lacks the precision.
     """
     model.to(device).eval()
     samples, width, classes = len(sequences), model.fc.in_features, model.fc.out_features
@@ -198,14 +212,18 @@ def extract(
     intervals = torch.empty(samples, INTERVALS, JOINTS, width)
     logits = torch.empty(samples, classes)
     lengths, done = (), 0
-    batches = DataLoader(sequences, batch_size, num_workers=workers)
-    for x in progress(batches, "joint features", unit="batch"):
-        last = model.last_map(x.to(device))
-        lengths = interval_lengths(last.shape[-1], INTERVALS)
-        rows = slice(done, done := done + len(x))
-        features[rows] = joint_features = joint_means(last)
-        intervals[rows] = torch.stack([joint_means(interval) for interval in last.split(lengths, -1)], 1)
-        logits[rows] = model.classify(joint_features)
+    on_gpu = torch.device(device).type == "cuda"
+    batches = DataLoader(sequences, batch_size, num_workers=workers, pin_memory=on_gpu)
+    with at_precision(precision, device) as forward_pass:
+        for x in progress(batches, "joint features", unit="batch"):
+            with forward_pass():
+                last = model.last_map(x.to(device, non_blocking=True))
+            last = _at_least_float32(last)
+            lengths = interval_lengths(last.shape[-1], INTERVALS)
+            rows = slice(done, done := done + len(x))
+            features[rows] = joint_features = joint_means(last)
+            intervals[rows] = torch.stack([joint_means(interval) for interval in last.split(lengths, -1)], 1)
+            logits[rows] = model.classify(joint_features)
     found = {"features": features, "intervals": intervals, "logits": logits}
     if name := not_finite(found):
         raise ScopleError(

@@ -1,23 +1,25 @@
-"""Several processes share one training: each takes an equal part of every batch.
+"""Several processes share one training: each takes an equal part of every batch (`scople.backbone.feeding.Order`).
 
-`torchrun` starts the processes. Accelerate connects them, divides the batches and averages the gradients
-(DistributedDataParallel). The result is that of one process with the same batches, up to rounding. For this, every
-computation over a whole batch (batch norm, the sign in `temporal_shift.published_rule`) uses `mean_over_processes`.
+`torchrun` starts the processes. Accelerate connects them and averages the gradients (DistributedDataParallel). The
+result is that of one process with the same batches, up to rounding. For this, every computation over a whole batch
+(batch norm, the sign in `temporal_shift.published_rule`) uses `mean_over_processes`.
 """
 
 import torch
 import torch.distributed
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
-
-from scople.base.errors import ScopleError
 
 
 def process_count() -> int:
     """Number of processes that share the training; 1 without torchrun."""
     together = torch.distributed.is_available() and torch.distributed.is_initialized()
     return torch.distributed.get_world_size() if together else 1
+
+
+def process_number() -> int:
+    """Number of this process among them, from 0."""
+    return torch.distributed.get_rank() if process_count() > 1 else 0
 
 
 def mean_over_processes(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -49,22 +51,10 @@ class SharedTraining:
 
     def __init__(self, device: torch.device):
         # Imported here, as only this class needs it and every stage would wait for the import.
-        from accelerate import Accelerator, DataLoaderConfiguration
+        from accelerate import Accelerator
 
-        self._accelerator = Accelerator(
-            cpu=device.type == "cpu",
-            dataloader_config=DataLoaderConfiguration(split_batches=True, even_batches=False),
-        )
+        self._accelerator = Accelerator(cpu=device.type == "cpu")
 
-    def divide(self, model: nn.Module, batches: DataLoader) -> tuple[nn.Module, DataLoader]:
-        """The model with averaged gradients, and this process's part of every batch.
-
-        Raises:
-            ScopleError: the batch size is not a multiple of the number of processes.
-        """
-        if batches.batch_size % process_count():
-            raise ScopleError(
-                f"A batch of {batches.batch_size} samples cannot be shared equally among {process_count()} "
-                "processes: change their number or pretrain.batch_size."
-            )
-        return self._accelerator.prepare(model, batches)
+    def average(self, model: nn.Module) -> nn.Module:
+        """The model with averaged gradients."""
+        return self._accelerator.prepare(model)

@@ -16,8 +16,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from scople.backbone.rows import PointwiseConv, RowNorm, RowOrder, SharedNorm, spatial_shift_in, spatial_shift_out
-from scople.backbone.temporal_shift import PositionGradient, temporal_shift
+from scople.backbone.rows import (
+    PointwiseConv,
+    RowNorm,
+    RowOrder,
+    SharedNorm,
+    batched_joint_convs,
+    joint_convs,
+    spatial_shift_in,
+    spatial_shift_out,
+)
+from scople.backbone.temporal_shift import SHORT, PositionGradient, temporal_shift
 from scople.base.errors import ScopleError
 from scople.base.shapes import JOINTS, PERSONS
 
@@ -196,7 +205,9 @@ class GCN(nn.Module):
         """The mask is applied to the weights, one matrix a joint: this saves a pass over the map, forward and back."""
         h = self.shift_in(x.flatten(2).flatten(0, 1)).unflatten(0, (JOINTS, -1))  # V C (B T)
         weights = (self.feature_mask.tanh() + 1)[:, None] * self.linear_weight.T  # V D C
-        h = torch.baddbmm(self.linear_bias[:, None], weights, h)  # V D (B T)
+        # V D (B T); the joints' products one by one pay in large maps only.
+        convs = joint_convs if x.shape[-1] > SHORT else batched_joint_convs
+        h = convs(weights, h, self.linear_bias)
         h = self.shift_out(h.flatten(0, 1)).view(-1, *x.shape[1:])  # D V B T
         return self.bn(h).add_(self.down(x)).relu_()
 

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from scople.base.documents import listed, quoted, read_document
+from scople.base.encoders import check_name, layers_of
 from scople.base.errors import ScopleError
 from scople.base.seeding import derive
-
-TEXT_LAYERS = {"minilm": 6, "clip": 12}
-"""Layers of each text encoder, so that a `layer_depth` beyond them is refused before any work."""
 
 NAME = re.compile(r"[^\W_][\w.+-]{0,59}")
 """Names of data sets, splits, variants and profiles; folders and files have these names too."""
@@ -95,6 +93,7 @@ class Pretrain:
     batch_size: int = between(2, 100_000)
     learning_rate: float = above(0, 10)
     milestones: list[int]
+    precision: str = one_of("float32", "tf32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ class Train:
 class Profile:
     """Everything that differs between `demo` and `paper`."""
 
-    text_encoder: str = one_of("minilm", "clip")
+    text_encoder: str = field(metadata={"check": check_name})
     text_weights: str
     # Four frames make a step of the backbone's last map, and each of three intervals needs one.
     frames: int = field(metadata={"at_least": 12, "at_most": 10_000, "multiple_of": 4})
@@ -160,16 +159,27 @@ class Machine:
 
 @dataclass(frozen=True)
 class RawFolder:
-    """Folder of a data set's archives below data/raw/<profile>/."""
+    """Folder of a data set's archives below data/raw/<profile>/, and which of its description's sources lies there."""
 
     raw: str
+    source: str = ""
 
 
 @dataclass(frozen=True)
 class SplitEntry:
-    """Which data set a split divides."""
+    """Which data set a split divides, and a backbone that takes the place of its pre-training.
+
+    Attributes:
+        dataset: name of the data set.
+        backbone_weights: path of a published Shift-GCN checkpoint; empty to train a backbone.
+        backbone_digest: the SHA-256 of that file.
+        backbone_saw_unseen: whether that backbone may have learned classes that this split calls unseen.
+    """
 
     dataset: str
+    backbone_weights: str = ""
+    backbone_digest: str = ""
+    backbone_saw_unseen: bool = False
 
 
 @dataclass(frozen=True)
@@ -253,10 +263,11 @@ class Params:
                 "`method: scople`."
             )
         encoder = self.scale.text_encoder
-        if method.layer_depth > TEXT_LAYERS[encoder]:
+        layers = layers_of(encoder)
+        if layers is not None and method.layer_depth > layers:
             raise ScopleError(
-                f"layer_depth of {what} is {method.layer_depth}, but the text encoder {encoder} has "
-                f"{TEXT_LAYERS[encoder]} layers: choose 0 to {TEXT_LAYERS[encoder]}."
+                f"layer_depth of {what} is {method.layer_depth}, but the text encoder {encoder} has {layers} layers: "
+                f"choose 0 to {layers}."
             )
         return method
 
@@ -349,6 +360,7 @@ def _check_names(params: Params, path: str | Path) -> None:
                 f"split '{split}' in {path} names the data set {quoted(entry.dataset)}, which is not one of "
                 f"{listed(params.datasets)}: add it under datasets or correct the name."
             )
+        _check_backbone(split, entry, params, path)
     for name in (*params.variants, params.variant):
         params.settings(name)
     lists = {"seeds": params.seeds, "backbones.everything": params.backbones.everything}
@@ -370,6 +382,19 @@ def _check_names(params: Params, path: str | Path) -> None:
         raise ScopleError(
             f"demo.longest in {path} is {params.demo.longest}, but must be at least demo.shortest "
             f"({params.demo.shortest}): make it larger."
+        )
+
+
+def _check_backbone(split: str, entry: SplitEntry, params: Params, path: str | Path) -> None:
+    if not entry.backbone_weights and (entry.backbone_digest or entry.backbone_saw_unseen):
+        raise ScopleError(
+            f"split '{split}' in {path} has no backbone_weights, so backbone_digest and backbone_saw_unseen have no "
+            "meaning: name the weights or take the keys out."
+        )
+    if entry.backbone_weights and params.repeat == "everything":
+        raise ScopleError(
+            f"split '{split}' in {path} has one backbone_weights, but `repeat: everything` needs a backbone for each "
+            "repeat: set `repeat: training`."
         )
 
 
@@ -407,11 +432,12 @@ def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
     for key in value:
         if key not in fields:
             raise ScopleError(f"key {quoted(key)} of {where} is not known: remove it or correct its name.")
-    for key in fields:
-        if key not in value:
+    for key, f in fields.items():
+        if key not in value and f.default is dataclasses.MISSING:
             raise ScopleError(f"key '{key}' of {where} is missing: add it.")
     built = {}
-    for key, f in fields.items():
+    for key in value:
+        f = fields[key]
         built[key] = _build(f.type, value[key], f"{where}: {key}")
         _check_range(built[key], f.metadata, f"{key} of {where}")
     return kind(**built)
@@ -420,6 +446,8 @@ def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
 def _check_range(value: Any, bounds: Mapping[str, Any], what: str) -> None:
     if "choices" in bounds and value not in bounds["choices"]:
         raise ScopleError(f"{what} is {quoted(value)}, but must be one of {', '.join(bounds['choices'])}: choose one.")
+    if "check" in bounds:
+        bounds["check"](value)
     if isinstance(value, float) and not math.isfinite(value):
         raise ScopleError(f"{what} is {value}, but must be a finite number: correct it.")
     if "multiple_of" in bounds and value % bounds["multiple_of"]:

@@ -127,11 +127,11 @@ def spread(
 
 @app.command(epilog="Example: scople results --check")
 def results(
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 if the page is stale.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 if a page is stale.")] = False,
 ) -> None:
-    """Write docs/results.md.
+    """Write docs/results.md and the measured parts of docs/comparison.md.
 
-    Its tables and sentences are made from the files under results/; no figure on it is typed by hand.
+    Their tables and sentences are made from the files under results/; no figure in them is typed by hand.
     """
     from scople.commands.results import main
     from scople.pipeline.running import run

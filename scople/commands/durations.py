@@ -14,15 +14,15 @@ import pandas as pd
 import psutil
 import torch
 
+from scople.backbone.feeding import is_kept
 from scople.base.errors import ScopleError
 from scople.base.params import Params, Profile
 from scople.base.shapes import JOINTS, PERSONS
 from scople.commands.checkup import INSTANCES
 from scople.commands.rates import STEPS, Rates, measure, seconds_of
-from scople.data.corpus import LARGEST_KEPT
 from scople.formats.datasets import DataSet
 from scople.formats.ntu import parse_name
-from scople.formats.recordings import NtuSkeletons, Plan
+from scople.formats.recordings import NtuSkeletons, PkuVideos, Plan
 from scople.pipeline.layout import DATASETS, Layout, load_problem
 from scople.pipeline.running import device
 
@@ -59,7 +59,7 @@ def estimate(params: Params) -> Iterator[str]:
 
 def estimate_parse(params: Params, name: str) -> tuple[str, float, Counted]:
     """A data set's line, the seconds of its parse stage (0 where they are not known) and its samples."""
-    layout, dataset = Layout(params.profile), DataSet.load(DATASETS / f"{name}.yaml")
+    layout, dataset = Layout(params.profile), DataSet.load(DATASETS / f"{name}.yaml", params.datasets[name].source)
     folder = layout.raw(params.raw_folder_of(name))
     plan = None
     if not dataset.missing_archives(folder):
@@ -71,9 +71,11 @@ def estimate_parse(params: Params, name: str) -> tuple[str, float, Counted]:
     samples = f"{counted.training:,} training and {counted.test:,} test samples ({counted.source})"
     if plan is None or not plan.tasks:
         return f"time  parse {name}: not timed, its archives are not there; {samples}", 0.0, counted
-    few = plan.tasks[:: max(1, len(plan.tasks) // STEPS)][:STEPS]
+    # Of a stream only the first tasks are near.
+    few = plan.tasks[:: 1 if plan.is_stream else max(1, len(plan.tasks) // STEPS)][:STEPS]
     seconds = seconds_of(lambda: [plan.read(task) for task in few]) / len(few)
     jobs = params.machine.jobs or os.cpu_count() or 1
+    jobs = 1 if plan.is_stream else jobs
     whole = seconds * len(plan.tasks) / jobs
     return f"time  parse {name}: {shown(whole)} in {jobs} processes; {samples}", whole, counted
 
@@ -85,6 +87,8 @@ def count(params: Params, dataset: DataSet, plan: Plan | None, index: Path) -> C
         return Counted(int(is_training.sum()), int((~is_training).sum()), "as packed")
     recordings = dataset.recordings
     if plan is not None:
+        if plan.training is not None:
+            return Counted(plan.training, plan.recordings - plan.training, "as the file says")
         if isinstance(recordings, NtuSkeletons):
             names = (parse_name(copies[0].name) for task in plan.tasks for copies in task)
             is_training = [name is not None and name.performer in recordings.train_subjects for name in names]
@@ -95,7 +99,7 @@ def count(params: Params, dataset: DataSet, plan: Plan | None, index: Path) -> C
         classes = len(dataset.classes)
         return Counted(classes * params.demo.training_samples, classes * params.demo.test_samples, "to be written")
     expected = dataset.expected.recordings - dataset.expected.missing if dataset.expected else 0
-    samples = expected * (1 if isinstance(recordings, NtuSkeletons) else INSTANCES)
+    samples = expected * (INSTANCES if isinstance(recordings, PkuVideos) else 1)
     training = round(TRAINING_SHARE * samples)
     return Counted(training, samples - training, f"as expected, {TRAINING_SHARE:.0%} for training")
 
@@ -108,13 +112,11 @@ def split_seconds(params: Params, split_name: str, counted: Counted, rates: Rate
     training, test = round(counted.training * seen / len(classes)), counted.test
     size = 4 * 3 * scale.frames * JOINTS * PERSONS  # bytes of a normalised sample
 
-    def read(samples: int) -> float:
-        is_kept = samples * size <= LARGEST_KEPT
-        return 0.0 if is_kept or params.machine.workers else rates.reading_sample
-
-    backbones = len(params.backbone_seeds)
-    epoch = training * (rates.training_sample + read(training))
-    extracted = training * (rates.forward_sample + read(training)) + test * (rates.forward_sample + read(test))
+    reading = 0.0 if params.machine.workers else rates.reading_sample  # workers read while the device computes
+    backbones, epochs = len(params.backbone_seeds), scale.pretrain.epochs
+    readings = 1 if is_kept(training * size, device(params)) else epochs
+    pretrained = training * (epochs * rates.training_sample + readings * reading)
+    extracted = (training + test) * (rates.forward_sample + reading)
 
     learned = round(training * inner / seen * (1 - params.method.gate_holdout))
     steps = {each: math.ceil(each / scale.train.batch_size) * scale.train.epochs for each in (training, learned)}
@@ -124,7 +126,7 @@ def split_seconds(params: Params, split_name: str, counted: Counted, rates: Rate
     evaluated = 2 * scored(test, seen, scale, rates) + rates.at(rates.text, seen)
     repeats = len(params.seeds)
     return {
-        "pretrain": rates.start + backbones * scale.pretrain.epochs * epoch,
+        "pretrain": rates.start + backbones * pretrained,
         "features": rates.start + backbones * extracted,
         "train": repeats * (rates.start + trained),
         "evaluate": rates.start + repeats * evaluated,

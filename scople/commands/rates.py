@@ -25,11 +25,10 @@ from scople.data.class_names import names_of
 from scople.data.skeletons import normalise
 from scople.methods.fitting import fit, score
 from scople.methods.recipe import constant
-from scople.pipeline.assembly import Assembly, build_tower
+from scople.pipeline.assembly import Assembly
 from scople.pipeline.layout import load_problem
 from scople.pipeline.running import device
-from scople.text.clip import SIZES, ClipTower
-from scople.text.torchvision_operators import declare_torchvision_operators
+from scople.text.loading import random_tower
 from scople.text.tower import TextTower
 
 STEPS = 2
@@ -113,6 +112,7 @@ def measure(params: Params) -> Rates:
             milestones=[],
             seed=params.seed,
             device=where,
+            precision=scale.pretrain.precision,
             **settings,
         )
 
@@ -120,7 +120,7 @@ def measure(params: Params) -> Rates:
     training = seconds_of(lambda: train_backbone(samples))
     with seeded(params.seed, "durations"):
         backbone = ShiftGCN(classes[1] or 1, **settings)
-    forward = seconds_of(lambda: extract(backbone, Given(samples), batch, where))
+    forward = seconds_of(lambda: extract(backbone, Given(samples), batch, where, scale.pretrain.precision))
     usual = generator.standard_normal((1, USUAL_FRAMES, JOINTS, 3), dtype="float32")
     reading = seconds_of(lambda: [normalise(usual, scale.frames) for _ in range(10)]) / 10
     tower, rows = timed_tower(params), []
@@ -168,14 +168,9 @@ def timed_batch(scale: Profile, where: torch.device) -> int:
 
 
 def timed_tower(params: Params) -> TextTower:
-    """The profile's text encoder; CLIP with random weights, which take the time that real ones do."""
-    if params.scale.text_encoder != "clip":
-        return build_tower(params.scale)
-    declare_torchvision_operators()
-    from open_clip.transformer import QuickGELU, TextTransformer
-
+    """The profile's text encoder with random weights, which take the time that real ones do and are no download."""
     with seeded(params.seed, "durations"):
-        return ClipTower(TextTransformer(**SIZES, act_layer=QuickGELU))
+        return random_tower(params.scale.text_encoder, params.scale.text_weights)
 
 
 def seconds_of(call: Callable[[], object]) -> float:

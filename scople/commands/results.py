@@ -1,4 +1,4 @@
-"""Write `docs/results.md` from `results/`, or check that it is up to date."""
+"""Write `docs/results.md` and the measured parts of `docs/comparison.md`, or check that they are up to date."""
 
 import json
 from pathlib import Path
@@ -6,32 +6,80 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from scople.base.artefacts import load_table
 from scople.base.errors import ScopleError
 from scople.base.files import whole
 from scople.base.params import Params
 from scople.pipeline.layout import DATASETS, FIGURE3, Layout
+from scople.reports import methods_page
+from scople.reports.methods import COLUMNS
 from scople.reports.results import results_page
 
-PAGE = Path("docs/results.md")
+PAGE, COMPARISON = Path("docs/results.md"), Path("docs/comparison.md")
+
+REAL = "msr"
+"""The profile of the real recordings on which the methods are compared, see `benchmarks.msr`."""
+
+COSTS = Path("benchmarks/measured")
+"""Where the tables of `benchmarks.methods` lie."""
 
 
 def main(params: Params, check: str = "") -> str:
-    """Write the page, or only check that it is up to date.
+    """Write the pages, or only check that they are up to date.
 
     Raises:
-        ScopleError: a table is missing, or the page is not what the tables say.
+        ScopleError: a table is missing, or a page is not what the tables say.
     """
-    page = build(params)
-    if check:
-        if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page:
-            raise ScopleError(f"{PAGE} is not what results/{params.profile} says: call `scople results`.")
-        return f"{PAGE} is what results/{params.profile} says"
-    with whole(PAGE) as path:
-        path.write_text(page, encoding="utf-8")
-    return f"{PAGE} from results/{params.profile}"
+    pages = build(params)
+    names = " and ".join(path.as_posix() for path in pages)
+    for path, text in pages.items():
+        if not check:
+            with whole(path) as beside:
+                beside.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            raise ScopleError(f"{path} is not what results/ says: call `scople results`.")
+    return f"{names} {'are what results/ says' if check else 'from results/'}"
 
 
-def build(params: Params) -> str:
+def build(params: Params) -> dict[Path, str]:
+    """Both pages; results are those of the profile of `params.yaml`.
+
+    Raises:
+        ScopleError: the pipeline has not written a table that a page needs.
+    """
+    return {PAGE: _results(params), COMPARISON: _comparison(params)}
+
+
+def _comparison(params: Params) -> str:
+    """The page of the methods with its measured parts; what was not run says so."""
+    gate = params.method.gate
+    profiles = {"real": Layout(REAL, "baselines"), "splits": Layout(params.profile, "baselines")}
+    tables = {name: _compared(layout) for name, layout in profiles.items()}
+    folder = profiles["splits"].tables
+    paper = {f"Table {n}": folder / f"table{n}.csv" for n in (2, 3)}
+    devices = {path.stem.removeprefix("methods_"): pd.read_csv(path) for path in sorted(COSTS.glob("methods_*.csv"))}
+    parts = {
+        "ahead": methods_page.ahead(tables["real"], gate, "real recordings (MSR-Action3D)"),
+        **{name: _beside_picture(methods_page.comparison(tables[name], gate), profiles[name]) for name in profiles},
+        "columns": methods_page.of_columns({name: pd.read_csv(p) for name, p in paper.items() if p.exists()}, gate),
+        "leaks": methods_page.leaks(pd.read_csv(path) if (path := folder / "diagnostics.csv").exists() else None),
+        "departures": methods_page.departures(),
+        "costs": methods_page.costs(devices),
+    }
+    return methods_page.filled(_text(COMPARISON), parts)
+
+
+def _compared(layout: Layout) -> pd.DataFrame | None:
+    path = layout.tables / "comparison.csv"
+    return load_table(path, COLUMNS, again="call `make baselines`", gaps=True) if path.exists() else None
+
+
+def _beside_picture(text: str, layout: Layout) -> str:
+    path = layout.figures / "comparison.png"
+    return f"![ZSL and H of each method](../{path.as_posix()})\n\n{text}" if path.exists() else text
+
+
+def _results(params: Params) -> str:
     """The page of the profile of `params.yaml`.
 
     Raises:

@@ -12,12 +12,9 @@ from torch.utils.data import Dataset
 from scople.base.artefacts import load_sealed_json
 from scople.base.errors import ScopleError
 from scople.base.files import sha256
-from scople.base.shapes import JOINTS, PERSONS
+from scople.base.shapes import JOINTS
 from scople.data.packing import INDEX, TOGETHER
 from scople.data.skeletons import normalise
-
-LARGEST_KEPT = 2**30
-"""Bytes up to which normalised samples are kept in memory; above, each is normalised every time it is read."""
 
 
 class Corpus:
@@ -70,33 +67,21 @@ class Corpus:
 
 
 class NormalisedSequences(Dataset):
-    """Some rows of a corpus as `scople.data.skeletons.normalise` gives them.
+    """Some rows of a corpus as `scople.data.skeletons.normalise` gives them, each time that they are read.
 
     Args:
         corpus: where they stand.
         rows: rows of its index; item i is row `rows[i]`.
         frames: T.
-
-    Attributes:
-        kept: all items, or None where they would take more than `LARGEST_KEPT`.
     """
 
     def __init__(self, corpus: Corpus, rows: Int[np.ndarray, " N"], frames: int):
         self.corpus = corpus
         self.rows = rows
         self.frames = frames
-        self.kept: Float32[Tensor, "N C T V M"] | None = None
-        shape = (len(rows), 3, frames, JOINTS, PERSONS)
-        if 4 * int(np.prod(shape)) <= LARGEST_KEPT:
-            kept = torch.empty(shape)
-            for item in range(len(rows)):
-                kept[item] = self[item]
-            self.kept = kept
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, item: int) -> Float32[Tensor, "C T V M"]:
-        if self.kept is not None:
-            return self.kept[item]
         return torch.from_numpy(normalise(self.corpus.sequence(int(self.rows[item])), self.frames))

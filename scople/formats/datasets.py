@@ -14,7 +14,23 @@
     subjects: cross-subject.txt
     first_frame: 1                                  # number of a video's first frame in the labels, 1 or 0
 
-Class and missing lists lie beside the yaml file.
+    format: pyskl                                   # kennymckormick/pyskl, see `scople.formats.pyskl`
+    classes: classes/ntu60.csv
+    file: ntu60_3danno.pkl                          # in the raw folder
+    train_subjects: [1, 2, 4]                       # by the names SsssCcccPpppRrrrAaaa, or
+    training: xsub_train                            # by a list of the file; with both, the two are compared
+    missing: ntu_missing.txt                        # optional
+
+    format: ctr-npz                                 # Uason-Chen/CTR-GCN, see `scople.formats.ctr_npz`
+    classes: classes/ntu60.csv
+    file: NTU60_CS.npz
+    expected: {recordings: 56578, training: 40091}  # optional; another number of training rows is noted as a loss
+
+Class and missing lists lie beside the yaml file. A description may offer the same recordings in other forms. If
+params.yaml names one (`source: pyskl`), its keys come before the others, of which only those count that its format has:
+
+    sources:
+      pyskl: {format: pyskl, file: ntu60_3danno.pkl}
 """
 
 import math
@@ -24,7 +40,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from scople.base.documents import quoted, read_document, read_text
+from scople.base.documents import listed, quoted, read_document, read_text
 from scople.base.errors import ScopleError
 from scople.base.parallel import ordered_map
 from scople.base.progress import progress
@@ -33,7 +49,20 @@ from scople.data.packing import write_corpus
 from scople.data.samples import BROKEN, Note, Sample
 from scople.data.skeletons import BODY_CHOICES
 from scople.formats.archive import find_archive
+from scople.formats.ctr_npz import CtrNpz
+from scople.formats.prepared import merged
+from scople.formats.pyskl import PysklAnnotations
 from scople.formats.recordings import NtuSkeletons, PkuVideos
+
+Recordings = NtuSkeletons | PkuVideos | PysklAnnotations | CtrNpz
+
+SHARED = {
+    "pyskl": ("classes", "train_subjects", "missing"),
+    "ctr-npz": ("classes",),
+    "ntu-skeleton": ("classes", "train_subjects", "missing"),
+    "pku-mmd": ("classes",),
+}
+"""Keys that a source takes from its description, by its format."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +73,13 @@ class Expected:
         recordings: number of recordings; for PKU-MMD, of videos.
         missing: how many of them the missing list names.
         gigabytes: size of the archives together.
+        training: how many are for training; only `ctr-npz` needs it, which has no subjects.
     """
 
     recordings: int
     missing: int = 0
     gigabytes: float = 0.0
+    training: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,28 +90,36 @@ class DataSet:
         name: name of its yaml file.
         classes: by label, from 0.
         recordings: the raw format and where it lies.
-        expected: None if the file does not say; parsing does not use it.
+        expected: None if the file does not say; parsing uses its `training` only.
     """
 
     name: str
     classes: list[ClassEntry]
-    recordings: NtuSkeletons | PkuVideos
+    recordings: Recordings
     expected: Expected | None = None
 
     @classmethod
-    def load(cls, path: str | Path) -> "DataSet":
+    def load(cls, path: str | Path, source: str = "") -> "DataSet":
         """Read `datasets/<name>.yaml` and the lists it names.
 
+        Args:
+            path: the file.
+            source: one of its `sources`; empty for the recordings that the description itself names.
+
         Raises:
-            ScopleError: a key is unknown, missing or of the wrong kind, or a list is invalid.
+            ScopleError: a key is unknown, missing or of the wrong kind, or a list is invalid; or no such source.
         """
         path = Path(path)
         entries = _Entries(path)
+        sources = entries.sources() if "sources" in entries.left else {}
+        if source:
+            entries.choose(source, sources)
         raw_format = entries.text("format")
         classes = load_classes(path.parent / entries.text("classes"))
-        recordings: NtuSkeletons | PkuVideos
+        expected = entries.expected() if "expected" in entries.left else None
+        missing = path.parent / entries.text("missing") if "missing" in entries.left else None
+        recordings: Recordings
         if raw_format == "ntu-skeleton":
-            missing = path.parent / entries.text("missing") if "missing" in entries.left else None
             recordings = NtuSkeletons(
                 archives=tuple(entries.several("archives", str)),
                 train_subjects=frozenset(entries.several("train_subjects", int)),
@@ -93,9 +132,23 @@ class DataSet:
                 subjects=entries.text("subjects"),
                 first_frame=entries.one_of("first_frame", 0, 1),
             )
+        elif raw_format == "pyskl":
+            has_subjects = "train_subjects" in entries.left
+            recordings = PysklAnnotations(
+                file=entries.text("file"),
+                train_subjects=frozenset(entries.several("train_subjects", int) if has_subjects else ()),
+                training=entries.text("training") if "training" in entries.left or not has_subjects else "",
+                missing=frozenset(read_text(missing).split()) if missing else frozenset(),
+            )
+        elif raw_format == "ctr-npz":
+            recordings = CtrNpz(file=entries.text("file"), training=expected.training if expected else 0)
         else:
-            raise ScopleError(f"format {quoted(raw_format)} in {path} is neither ntu-skeleton nor pku-mmd: correct it.")
-        expected = entries.expected() if "expected" in entries.left else None
+            raise ScopleError(
+                f"format {quoted(raw_format)} in {path} is neither ntu-skeleton nor pku-mmd, pyskl or ctr-npz: "
+                "correct it."
+            )
+        if missing and not isinstance(recordings, NtuSkeletons | PysklAnnotations):
+            raise ScopleError(f"{path} has a list 'missing', which format {raw_format} cannot use: take it out.")
         if entries.left:
             raise ScopleError(f"{path} has the unknown key {quoted(next(iter(entries.left)))}: take it out.")
         return cls(path.stem, classes, recordings, expected)
@@ -146,14 +199,11 @@ def parse(
     for path in dataset.missing_archives(raw_folder):
         raise ScopleError(f"{path} is missing: put {path.name} there, as the zip or as the folder unpacked from it.")
     plan = dataset.recordings.plan(Path(raw_folder), classes=len(dataset.classes), body_choice=body_choice)
-    with closing(ordered_map(plan.read, plan.tasks, jobs=jobs)) as results:
+    with closing(ordered_map(plan.read, plan.tasks, jobs=1 if plan.is_stream else jobs)) as results:
         shown = progress(results, f"parse {dataset.name}", total=len(plan.tasks), unit="task")
-        outcomes = chain(plan.notes, chain.from_iterable(shown))
-        return write_corpus(
-            out_folder,
-            _checked(outcomes, dataset.name, plan.members, max_broken),
-            {"members": plan.members, **plan.counts},
-        )
+        counts = {"members": plan.members, **plan.counts}
+        outcomes = merged(chain(plan.notes, chain.from_iterable(shown)), counts)
+        return write_corpus(out_folder, _checked(outcomes, dataset.name, plan.members, max_broken), counts)
 
 
 def _checked(outcomes: Iterable[Sample | Note], name: str, members: int, max_broken: float) -> Iterator[Sample | Note]:
@@ -205,9 +255,26 @@ class _Entries:
             raise ScopleError(f"'{key}' in {self.path} is {quoted(value)} and must be {allowed}: correct it.")
         return value
 
+    def sources(self) -> dict[str, dict]:
+        value = self._take("sources")
+        if not (isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())):
+            raise ScopleError(
+                f"'sources' in {self.path} is {quoted(value)} and must be descriptions such as "
+                "{pyskl: {format: pyskl, file: ntu60_3danno.pkl}}: correct it."
+            )
+        return value
+
+    def choose(self, source: str, sources: dict[str, dict]) -> None:
+        """Let a source's keys take the place of the description's."""
+        if source not in sources:
+            offered = f"offers {listed(sources)}" if sources else "offers none"
+            raise ScopleError(f"{self.path} has no source {quoted(source)}, it {offered}: correct it in params.yaml.")
+        shared = SHARED.get(str(sources[source].get("format")), ())
+        self.left = {key: self.left[key] for key in shared if key in self.left} | sources[source]
+
     def expected(self) -> Expected:
         value = self._take("expected")
-        kinds = {"recordings": (int,), "missing": (int,), "gigabytes": (int, float)}
+        kinds = {"recordings": (int,), "missing": (int,), "gigabytes": (int, float), "training": (int,)}
         if not (
             isinstance(value, dict)
             and "recordings" in value

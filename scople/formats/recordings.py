@@ -52,6 +52,8 @@ class Plan:
         counts: members left out on purpose, by reason.
         tasks: in the order of the samples' names.
         read: does one task.
+        training: how many of the recordings are for training; None where only reading tells.
+        is_stream: whether the tasks can only be done in their order, by one process.
     """
 
     members: int
@@ -60,6 +62,8 @@ class Plan:
     counts: dict[str, int]
     tasks: list[Any]
     read: Callable[[Any], list[Sample | Note]]
+    training: int | None = None
+    is_stream: bool = False
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,8 @@ def _read_first(copies: Copies, parse: Callable[[bytes], T]) -> tuple[T | None, 
     return None, notes
 
 
-def _far(file: str, line: int, sequence: np.ndarray) -> list[Note]:
+def far(file: str, line: int, sequence: np.ndarray) -> list[Note]:
+    """A note where a sequence has a coordinate beyond `REACH`."""
     farthest = np.abs(sequence).max(initial=0.0)
     reason = f"a coordinate of {farthest:.1f} m is used, more than {REACH:g} m are not plausible"
     return [Note(file, line, "far", reason)] if farthest > REACH else []
@@ -225,7 +230,7 @@ def _read_skeletons(tasks: list[Copies], *, body_choice: str, train_subjects: fr
         if sequence is None:
             continue
         first = copies[0]
-        outcomes += _far(first.name, 0, sequence)
+        outcomes += far(first.name, 0, sequence)
         name = ntu.parse_name(first.name)
         outcomes.append(
             Sample(
@@ -279,7 +284,7 @@ def _read_video(task: tuple[Copies, Copies, bool], *, classes: int, first_frame:
         outcomes += notes
         lost += any(note.kind == "outside_video" for note in notes)
         if piece is not None:
-            outcomes += _far(file, instance.number, piece)
+            outcomes += far(file, instance.number, piece)
             outcomes.append(
                 Sample(
                     name=f"{video}-{instance.number:03d}",

@@ -53,10 +53,14 @@ def provenance(
 
     Returns:
         `test_samples` of seen and unseen classes, `chance` of ZSL in per cent, `texts` (a digest of the candidates),
-        `untrained_loss`, `repeats`, `computed_by`, and `made_from`, see `digest`. It names no time, machine or commit,
+        `untrained_loss`, `repeats`, `computed_by`, and `made_from`, see `digest`; with a backbone that was given, its
+        file's digest and whether it may have learned unseen classes. It names no time, machine or commit,
         so the same code and settings give the same document.
     """
     unseen = int(sum(is_unseen))
+    entry, given = params.splits.get(split.name), {}
+    if entry is not None and entry.backbone_weights:
+        given = {"backbone_weights": entry.backbone_digest, "backbone_saw_unseen": entry.backbone_saw_unseen}
     return {
         "test_samples": {"seen": len(is_unseen) - unseen, "unseen": unseen},
         "chance": round(100 / len(split.unseen), 4),
@@ -67,7 +71,7 @@ def provenance(
         },
         "computed_by": dict(computed_by),
         "made_from": digest(params, room, words),
-    }
+    } | given
 
 
 def untrained_loss(method: Method, texts: ClassTexts, sizes: Sequence[int], *, seed: int, **running: Any) -> float:

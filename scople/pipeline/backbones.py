@@ -54,6 +54,7 @@ def train_backbone(
         position_gradient=params.method.position_gradient,
         seed=seed,
         device=device(params),
+        precision=params.scale.pretrain.precision,
         workers=params.machine.workers,
         **running,
     )
@@ -99,5 +100,6 @@ def _extracted(params: Params, corpus: Corpus, backbone: ShiftGCN, rows: Int[np.
         NormalisedSequences(corpus, rows, params.scale.frames),
         batch_size=params.scale.features.batch_size,
         device=device(params),
+        precision=params.scale.pretrain.precision,
         workers=params.machine.workers,
     )

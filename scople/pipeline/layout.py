@@ -76,6 +76,14 @@ class Layout:
         """Loss per epoch of a backbone."""
         return self._work / "history" / "backbone" / split / f"{number}.csv"
 
+    def corpus_origin(self, dataset: str) -> Path:
+        """What the files behind a packed corpus have lost."""
+        return self._work / "history" / "corpus" / f"{dataset}.json"
+
+    def backbone_origin(self, split: str) -> Path:
+        """Where a backbone came from that was not trained here; no file if it was."""
+        return self._work / "history" / "backbone" / split / "given.json"
+
     def evaluation(self, split: str) -> Path:
         """Metrics of every repeat, per-class accuracies and controls."""
         return self._room / "evaluation" / self.variant / f"{split}.json"

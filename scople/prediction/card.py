@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from huggingface_hub import EvalResult, ModelCardData
 from tabulate import tabulate
 
+from scople.base.encoders import parsed, title_of
 from scople.judging.certainty import Mean, mean_over_splits
 from scople.prediction.model_folder import ModelConfig
+from scople.text.clip import hub_name
 
 TERMS = {
     "ntu": ("ntu-rgbd", "https://rose1.ntu.edu.sg/dataset/actionRecognition/", "NTU RGB+D of ROSE Lab"),
@@ -15,7 +17,7 @@ TERMS = {
 """Beginning of a data set's name → name and link of its licence, and what it is."""
 
 ENCODERS = {"minilm": "sentence-transformers/all-MiniLM-L6-v2", "clip": "openai/clip-vit-base-patch32"}
-"""Names of the text encoders on the Hub."""
+"""Names on the Hub of the text encoders that have one of their own here."""
 
 METRICS = {
     "zsl": "ZSL: unseen classes among themselves",
@@ -86,7 +88,7 @@ def model_card(
     """
     means = {name: mean_over_splits([repeat[name] for repeat in repeats]) for name in METRICS}
     rows = [[METRICS[name], f"{mean.value:.1f}", _error(mean)] for name, mean in means.items()]
-    encoder = ENCODERS[config.text_encoder["name"]]
+    base, encoder = _encoder(**config.text_encoder)
     names, licence = _licence(config)
     source = "synthetic recordings" if config.is_synthetic else config.dataset
     data = ModelCardData(
@@ -94,7 +96,7 @@ def model_card(
         library_name="scople",
         language="en",
         tags=["skeleton", "action-recognition", "zero-shot", *(["synthetic"] if config.is_synthetic else [])],
-        base_model=encoder,
+        base_model=base,
         eval_results=[
             EvalResult(
                 task_type="zero-shot-classification",
@@ -126,6 +128,14 @@ def model_card(
         torch=config.computed_by["torch"],
     )
     return f"---\n{data.to_yaml()}\n---\n\n{body}"
+
+
+def _encoder(name: str, digest: str, weights: str = "") -> tuple[str | None, str]:
+    """The text encoder's name on the Hub if it has one, and what the text calls it."""
+    if base := ENCODERS.get(name):
+        return base, base
+    base = hub_name(weights, parsed(name)[1]) if weights else ""
+    return base or None, base or f"{title_of(name, weights)} (tensors {digest})"
 
 
 def _licence(config: ModelConfig) -> tuple[dict[str, str], str]:

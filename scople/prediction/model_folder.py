@@ -14,6 +14,7 @@ from torch import nn
 from scople.backbone.shift_gcn import ShiftGCN
 from scople.base.artefacts import NAME, content_digest, load_sealed_json, load_weights, save_sealed_json, save_tensors
 from scople.base.documents import listed, quoted
+from scople.base.encoders import parsed
 from scople.base.errors import ScopleError
 from scople.base.files import sha256, whole
 from scople.base.params import MethodSettings
@@ -21,7 +22,8 @@ from scople.data.joints import JOINT_NAMES
 from scople.judging.gates import Gate
 from scople.model.scople import SCoPLe
 from scople.pipeline.assembly import build_model
-from scople.text.loading import load_tower
+from scople.text.clip import has_tag
+from scople.text.loading import BY_THEMSELVES, load_tower
 from scople.text.tower import TextTower
 
 FORMAT = 1
@@ -30,9 +32,6 @@ FORMAT = 1
 KIND = "model folder"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 AGAIN = "get or export the model again"
-
-PACKAGED = {"minilm": "package", "clip": "openai"}
-"""Where each text encoder's published weights come from by themselves."""
 
 
 def model_place(profile: str, split: str) -> Path:
@@ -56,7 +55,7 @@ class ModelConfig:
         width: channels of the backbone's first blocks.
         method: settings of the method, names as in params.yaml.
         batches: samples at a time, `features` and `scores`; they change rounding only.
-        text_encoder: `name`, and `digest` of its tensors.
+        text_encoder: `name`, and `digest` of its tensors; `weights`, where a tag of open_clip for them is to be known.
         seen: names of the classes that it learned from, in the order of the evaluation's candidates.
         unseen: names of those that it was tested on, likewise.
         thresholds: gate → the threshold that was chosen on pseudo-unseen classes.
@@ -146,11 +145,13 @@ def load_parts(folder: Path, text_weights: str = "") -> tuple[ModelConfig, Shift
     if sha256(path) != digest:
         raise ScopleError(f"{path} is damaged, or belongs to another {CONFIG}: {AGAIN}.")
     encoder = config.text_encoder["name"]
-    if encoder not in PACKAGED:
+    try:
+        published = config.text_encoder.get("weights") or BY_THEMSELVES[parsed(encoder)[0]]
+    except ScopleError as error:
         raise ScopleError(
-            f"{folder} needs the text encoder {quoted(encoder)}, but this release has {listed(PACKAGED)}."
-        )
-    tower = load_tower(encoder, text_weights or PACKAGED[encoder])
+            f"{folder} needs the text encoder {quoted(encoder)}, which this release does not have: get a newer one."
+        ) from error
+    tower = load_tower(encoder, text_weights or published)
     if (found := content_digest(tower.state_dict())) != config.text_encoder["digest"]:
         raise ScopleError(
             f"the text encoder's weights have the digest {found}, but {folder} was trained with "
@@ -162,9 +163,10 @@ def load_parts(folder: Path, text_weights: str = "") -> tuple[ModelConfig, Shift
     return config, backbone.requires_grad_(False).eval(), model.requires_grad_(False).eval()
 
 
-def described_encoder(name: str, tower: TextTower) -> dict[str, str]:
-    """What a config says of a text encoder."""
-    return {"name": name, "digest": content_digest(tower.state_dict())}
+def described_encoder(name: str, weights: str, tower: TextTower) -> dict[str, str]:
+    """What a config says of a text encoder: no path, as that is another one elsewhere."""
+    is_tag = name.startswith("clip:") and has_tag(weights, parsed(name)[1])
+    return {"name": name, "digest": content_digest(tower.state_dict())} | ({"weights": weights} if is_tag else {})
 
 
 def _joined(backbone: ShiftGCN, model: SCoPLe) -> nn.ModuleDict:

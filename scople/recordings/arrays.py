@@ -6,7 +6,6 @@ An array is (T,J,3) or (M,T,J,3): frames, joints, bodies; with 2 at the end it i
 
 import io
 import math
-import warnings
 import zipfile
 
 import numpy as np
@@ -15,6 +14,7 @@ from jaxtyping import Num
 from scople.base.documents import listed
 from scople.base.errors import printable
 from scople.data.samples import BadMember
+from scople.formats.npy import read_header
 from scople.recordings.takes import Take, as_bodies
 
 KEYS = ("sequence", "keypoint", "keypoints", "skeleton", "joints")
@@ -66,22 +66,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 def _array(content: bytes) -> Num[np.ndarray, "..."]:
     file = io.BytesIO(content)
-    try:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of a header that NumPy only half understands
-            shape, is_fortran, dtype = read_header(file)
-    # The header is Python text and its reader raises what the parser of Python raises.
-    except Exception as error:
-        raise BadMember(f"it has no NumPy header ({printable(str(error) or type(error).__name__)})") from error
-    if dtype.hasobject:
-        raise BadMember("it holds pickled objects")
-    if dtype.kind not in "fiu" or dtype.itemsize > 8:
-        raise BadMember(f"it holds {printable(str(dtype))}, no numbers of at most 8 bytes")
+    shape, is_fortran, dtype = read_header(file)
     rest = content[file.tell() :]
     if any(length < 0 for length in shape) or math.prod(shape) * dtype.itemsize != len(rest):
         raise BadMember(f"an array of shape {printable(str(shape))} has {len(rest)} bytes")

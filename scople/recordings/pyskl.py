@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from scople.data.samples import BadMember
-from scople.recordings.safe_pickle import PackedArray, load
+from scople.formats.safe_pickle import PackedArray, load
 from scople.recordings.takes import Take, as_bodies
 
 
@@ -17,7 +17,7 @@ def read_pyskl(content: bytes) -> list[Take]:
     """The recordings of an annotation file, numbered from 1 where there are several.
 
     Raises:
-        BadMember: the pickle is refused (`scople.recordings.safe_pickle`), or an annotation has no such array.
+        BadMember: the pickle is refused (`scople.formats.safe_pickle`), or an annotation has no such array.
     """
     value = load(content)
     if isinstance(value, dict) and "annotations" in value:

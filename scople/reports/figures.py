@@ -1,4 +1,4 @@
-"""Figures of the results: confusion matrix, S against U, Figure 3, and the joints that a class name attends to.
+"""Figures of the results: confusion matrix, S against U, Figure 3, methods side by side, joints that a name attends to.
 
 Every function takes numbers and returns a figure; `save` writes it. The same numbers give the same bytes with the same
 version of matplotlib. Seen classes are always blue, unseen ones orange. Names are drawn literally: a dollar sign does
@@ -269,6 +269,57 @@ def figure3(points: pd.DataFrame, means: pd.DataFrame, chosen: Mapping[str, int]
     panels[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     said = "The broad line marks the value of all other runs; the band is one standard error of the difference to it."
     _heading(figure, title, said)
+    return figure
+
+
+def side_by_side(rows: pd.DataFrame, title: str, order: str) -> Figure:
+    """ZSL and H of several methods, one line a method, with whiskers of one standard error over the splits.
+
+    Args:
+        rows: one a method, from top to bottom: columns `model`, `zsl`, `zsl_se`, `harmonic`, `harmonic_se` and `chance`
+            (of ZSL), per cent. A standard error that is missing has no whisker.
+        title: first line above the figure.
+        order: how the rows are ordered, in words.
+    """
+    width, height = 9, 0.36 * len(rows) + 1.75
+    margin = 0.25 + 0.085 * max(map(len, rows["model"]))  # inches
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((margin / width, 0.62 / height, 1 - (margin + 0.25) / width, 1 - 1.67 / height))
+    lines = np.arange(len(rows))
+    for line in lines[::2]:
+        axes.axhspan(line - 0.5, line + 0.5, color="#f5f3ef", zorder=0)
+    axes.plot(
+        np.repeat(rows["chance"].to_numpy(), 2),
+        np.stack([lines - 0.5, lines + 0.5], axis=1).ravel(),
+        color=FAINT,
+        linewidth=1.2,
+        linestyle=(0, (4, 3)),
+        label="ZSL by chance",
+        zorder=1,
+    )
+    for metric, above in (("zsl", -0.14), ("harmonic", 0.14)):
+        axes.errorbar(
+            rows[metric],
+            lines + above,
+            xerr=rows[f"{metric}_se"],
+            linestyle="",
+            markersize=6.5,
+            elinewidth=1.7,
+            markeredgecolor="white",
+            markeredgewidth=0.6,
+            zorder=2,
+            **STYLES[metric],
+        )
+    axes.set_yticks(lines, rows["model"], parse_math=False)
+    axes.set(xlabel="per cent", ylim=(len(rows) - 0.5, -0.5))
+    axes.set_xlim(left=0)
+    axes.grid(axis="x", color="#e4e1da", zorder=0)
+    axes.set_axisbelow(True)
+    _plain(axes)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0, labelsize=10)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=9, borderaxespad=0.2)
+    _heading(figure, title, f"Whiskers: one standard error over the splits. {order}")
     return figure
 
 

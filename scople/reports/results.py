@@ -110,19 +110,19 @@ def _splits(
     over = mean_over_splits((controls["zsl"] - controls["chance"]).tolist())
     beside = paired_difference(controls["backbone"].to_dict(), controls["seen_candidates"].to_dict())
     return [
-        _table(rows, titles),
+        markdown(rows, titles),
         "*Seen samples*: accuracy on the test samples of seen classes, without a gate and with only the seen classes "
         "as candidates; once by SCoPLe, once by the backbone's own classifier. *Skeletons shuffled*: ZSL when each "
         "test sample gets the skeleton of another one; it must be at chance. *Last training loss*: SCoPLe's.",
-        f"Over {over.splits} splits, ZSL less chance is {_signed(over)} points: {_verdict(over)}. On seen samples, "
-        f"SCoPLe less the backbone's own classifier is {_signed(beside)} points: {_verdict(beside)}.",
+        f"Over {over.splits} splits, ZSL less chance is {signed(over)} points: {verdict(over)}. On seen samples, "
+        f"SCoPLe less the backbone's own classifier is {signed(beside)} points: {verdict(beside)}.",
     ]
 
 
 def _means(summary: Mapping[str, float]) -> str:
     groups = [key.removeprefix("zsl_") for key in summary if key.startswith("zsl_") and not key.endswith("_se")]
     rows = [[group, *(_summed(summary, metric, group) for metric in HEADINGS)] for group in groups]
-    return _table(rows, ["splits", *HEADINGS.values()])
+    return markdown(rows, ["splits", *HEADINGS.values()])
 
 
 def _summed(summary: Mapping[str, float], metric: str, group: str) -> str:
@@ -136,7 +136,7 @@ def _beside(bars: pd.DataFrame) -> str:
         [column, *(f"{row[source]:.1f}" for source in ("chance", "measured", "paper"))]
         for column, row in wide.iterrows()
     ]
-    return _table(rows, ["ZSL of", "chance", "measured here", "printed in the paper"])
+    return markdown(rows, ["ZSL of", "chance", "measured here", "printed in the paper"])
 
 
 def _gates(controls: pd.DataFrame) -> list[str]:
@@ -145,7 +145,7 @@ def _gates(controls: pd.DataFrame) -> list[str]:
         values = {key: controls[f"{gate}_{key}"] for key in ("harmonic", "upper_bound_from_test_labels")}
         shares[gate] = mean_over_splits(controls[f"{gate}_percent_of_upper_bound"].tolist())
         rows.append(
-            [name, *(_plain(mean_over_splits(found.tolist())) for found in values.values()), _plain(shares[gate])]
+            [name, *(plain(mean_over_splits(found.tolist())) for found in values.values()), plain(shares[gate])]
         )
     difference = paired_difference(controls["entropy_harmonic"].to_dict(), controls["stacking_harmonic"].to_dict())
     medians = {
@@ -159,11 +159,13 @@ def _gates(controls: pd.DataFrame) -> list[str]:
         )
         for kind in ("seen", "unseen")
     }
-    said = {kind: f"{_signed(found, 2)} nats, {_verdict(found)}" for kind, found in risen.items()}
+    said = {kind: f"{signed(found, 2)} nats, {verdict(found)}" for kind, found in risen.items()}
     return [
-        _table(rows, ["gate", "H", "H of the best threshold (uses test labels, not a result)", "share of it reached"]),
-        f"H under stacking less H under the entropy gate: {_signed(difference)} points over {difference.splits} "
-        f"splits: {_verdict(difference)}.",
+        markdown(
+            rows, ["gate", "H", "H of the best threshold (uses test labels, not a result)", "share of it reached"]
+        ),
+        f"H under stacking less H under the entropy gate: {signed(difference)} points over {difference.splits} "
+        f"splits: {verdict(difference)}.",
         "The threshold is chosen on samples of training subjects. The backbone was trained on these subjects, but not "
         "on the test subjects. From training to test subjects, the median entropy goes from "
         f"{medians['calibration', 'seen']:.2f} to {medians['test', 'seen']:.2f} nats for seen classes (paired: "
@@ -197,16 +199,16 @@ def _variants(tables: Mapping[str, pd.DataFrame], names: Mapping[str, Mapping[st
         for heading, suffix in (("ZSL", "zsl"), ("H", "h")):
             difference = (float(row.get(f"{suffix}_difference{end}", "nan")) for end in ("", "_se"))
             value = Mean(*difference, int(row["splits"]))
-            cells.append("" if np.isnan(value.value) else _signed(value))
+            cells.append("" if np.isnan(value.value) else signed(value))
             if not np.isnan(value.value) and variant != "scople":
                 found[heading][f"`{variant}`"] = value
         rows.append(["; ".join(row["names"]), f"`{variant}`", *cells])
     return [
-        _table(rows, ["row", "variant", *columns, "ZSL less the full model's", "H less the full model's"]),
+        markdown(rows, ["row", "variant", *columns, "ZSL less the full model's", "H less the full model's"]),
         "ZSL, with H in brackets if the row is in Table 4. Differences to `scople`, the full model, are paired over "
         f"{int(measured['scople']['splits'])} splits.",
-        *(f"{heading}: {_established(values, '`scople`')}" for heading, values in found.items() if values),
-        _by_chance(sum(map(len, found.values()))),
+        *(f"{heading}: {established(values, '`scople`')}" for heading, values in found.items() if values),
+        by_chance(sum(map(len, found.values()))),
     ]
 
 
@@ -219,16 +221,16 @@ def _figure3(means: pd.DataFrame, usual: Mapping[str, int]) -> list[str]:
             [
                 row["setting"],
                 row["value"],
-                _plain(Mean(row["zsl"], row["zsl_se"], int(row["splits"]))),
-                "this is it" if is_usual else _signed(difference),
+                plain(Mean(row["zsl"], row["zsl_se"], int(row["splits"]))),
+                "this is it" if is_usual else signed(difference),
             ]
         )
         if not is_usual:
             found[f"`{row['setting']}` {row['value']}"] = difference
     return [
-        _table(rows, ["setting", "value", "ZSL", "less the ZSL at the value in `params.yaml`"]),
-        f"Over {int(means['splits'].iloc[0])} splits. {_established(found, 'the values in `params.yaml`')}",
-        _by_chance(len(found)),
+        markdown(rows, ["setting", "value", "ZSL", "less the ZSL at the value in `params.yaml`"]),
+        f"Over {int(means['splits'].iloc[0])} splits. {established(found, 'the values in `params.yaml`')}",
+        by_chance(len(found)),
     ]
 
 
@@ -245,7 +247,7 @@ def _scatter(scatter: pd.DataFrame) -> list[str]:
     ]
     share = 100 * (pooled.loc["training", "zsl_std"] / pooled.loc["everything", "zsl_std"]) ** 2
     return [
-        _table(rows, ["repeats start at", "repeats", "deviation of ZSL", "deviation on seen samples"]),
+        markdown(rows, ["repeats start at", "repeats", "deviation of ZSL", "deviation on seen samples"]),
         "Standard deviations over the repeats, in points, as the root mean square over the splits. Repeating only "
         f"SCoPLe's training gives {share:.0f} % of the variance in ZSL that repeating everything gives.",
     ]
@@ -263,12 +265,12 @@ def _diagnostics(table: pd.DataFrame) -> list[str]:
     readings = table[table["quantity"].isin(CHOSEN)].drop_duplicates("quantity").set_index("quantity")["reading"]
     legend = [f"- `{quantity}`: {readings[quantity]}." for quantity in CHOSEN if quantity in readings]
     return [
-        _table([row for _, row in rows], ["quantity", "training query", *splits, "in brackets"]),
+        markdown([row for _, row in rows], ["quantity", "training query", *splits, "in brackets"]),
         "\n".join(legend),
     ]
 
 
-def _established(found: Mapping[str, Mean], reference: str) -> str:
+def established(found: Mapping[str, Mean], reference: str) -> str:
     """Which differences are established, in words; the others are named together, in no order of size.
 
     If none is established, none is named.
@@ -288,28 +290,33 @@ def _established(found: Mapping[str, Mean], reference: str) -> str:
     return said.strip()
 
 
-def _by_chance(comparisons: int) -> str:
+def by_chance(comparisons: int) -> str:
+    """How many of so many comparisons would look established where there is nothing."""
     return (
         f"These are {comparisons} comparisons. Even if none of the changes had an effect, about one in twenty would be "
         "more than two standard errors; with few splits, more than that."
     )
 
 
-def _verdict(found: Mean) -> str:
+def verdict(found: Mean) -> str:
+    """Whether a difference is established, in words."""
     return "established" if found.is_established else "not established"
 
 
-def _signed(found: Mean, decimals: int = 1) -> str:
+def signed(found: Mean, decimals: int = 1) -> str:
+    """A difference with its sign and its standard error, where it has one."""
     return f"{found.value:+.{decimals}f}" + ("" if np.isnan(found.error) else f" ± {found.error:.{decimals}f}")
 
 
-def _plain(found: Mean) -> str:
-    return _signed(found).lstrip("+")
+def plain(found: Mean) -> str:
+    """A value with its standard error."""
+    return signed(found).lstrip("+")
 
 
 def _short(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def _table(rows: list[list[Any]], titles: list[str]) -> str:
+def markdown(rows: list[list[Any]], titles: list[str]) -> str:
+    """A table in Markdown, every cell as it is."""
     return tabulate(rows, headers=titles, tablefmt="pipe", disable_numparse=True)

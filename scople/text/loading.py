@@ -1,34 +1,69 @@
-"""Text towers by name."""
+"""Text towers by name; `scople.base.encoders` says what the names mean."""
 
 from pathlib import Path
 
-from scople.base.errors import ScopleError
-from scople.text import clip, minilm
+from scople.base.encoders import parsed
+from scople.text import clip, minilm, sentence_bert
 from scople.text.tower import TextTower
+
+BY_THEMSELVES = {"clip": "openai", "minilm": "package", "sbert": "folder"}
+"""Kind of encoder → the `text_weights` that say: the published ones, or for `sbert` those in the folder of its name."""
 
 
 def load_tower(text_encoder: str, weights: str) -> TextTower:
     """A frozen text encoder with its published weights, on the CPU.
 
     Args:
-        text_encoder: "clip" (ViT-B/32, the paper's) or "minilm" (all-MiniLM-L6-v2).
-        weights: for CLIP "openai" or the path of a local file; for MiniLM "package" or
-            the path of a local folder.
+        text_encoder: its name.
+        weights: for CLIP a tag of open_clip, such as "openai", or the path of a local file; for MiniLM "package" or the
+            path of a local folder; for Sentence-BERT "folder" or the path of another folder than that of its name.
 
     Raises:
         ScopleError: the name is unknown, or the weights are missing or not the published ones.
     """
-    if text_encoder == "clip":
-        return clip.ClipTower.pretrained(weights)
-    if text_encoder != "minilm":
-        raise ScopleError(f"text_encoder is '{text_encoder}', but must be clip or minilm: choose one.")
-    return minilm.MiniLmTower.pretrained(weights)
+    kind, model = parsed(text_encoder)
+    if kind == "clip":
+        return clip.ClipTower.pretrained(weights, model)
+    if kind == "minilm":
+        return minilm.MiniLmTower.pretrained(weights)
+    return sentence_bert.SentenceBertTower.from_folder(_folder(model, weights))
 
 
-def find_weights(text_encoder: str, weights: str) -> Path:
+def find_weights(text_encoder: str, weights: str) -> tuple[Path, bool]:
     """Find the file that `load_tower` would read and check its digest; nothing is loaded or downloaded.
+
+    Returns:
+        The file; and whether there was a published digest to check.
 
     Raises:
         ScopleError: the file is missing, or is not the published one.
     """
-    return {"clip": clip, "minilm": minilm}[text_encoder].find_weights(weights)
+    kind, model = parsed(text_encoder)
+    if kind == "clip":
+        return clip.find_weights(weights, model)
+    if kind == "minilm":
+        return minilm.find_weights(weights), True
+    folder = _folder(model, weights)
+    sentence_bert.pooling_of(folder)
+    return sentence_bert.find_weights(folder), False
+
+
+def random_tower(text_encoder: str, weights: str) -> TextTower:
+    """An encoder as `load_tower` gives it, but with random weights: what takes its time and memory before it is there.
+
+    Raises:
+        ScopleError: the name is unknown, or the folder that says the sizes is missing or damaged.
+    """
+    kind, model = parsed(text_encoder)
+    if kind == "clip":
+        return clip.ClipTower(clip.text_half(model, weights))
+    if kind == "minilm":  # it comes with a package, so it is there
+        return minilm.MiniLmTower.pretrained(weights)
+    folder = _folder(model, weights)
+    pooling, bert = sentence_bert.pooling_of(folder), sentence_bert.bert(folder)
+    tokenizer = sentence_bert.tokenizer_of(folder, bert.config.vocab_size)
+    return sentence_bert.SentenceBertTower(bert, tokenizer, pooling)
+
+
+def _folder(model: str, weights: str) -> Path:
+    return Path(model if weights == BY_THEMSELVES["sbert"] else weights).expanduser()

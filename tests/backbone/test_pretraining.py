@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from scople.backbone.pretraining import extract, load_backbone, parameter_groups, pretrain
+from scople.backbone.feeding import Feed, Order
+from scople.backbone.pretraining import extract, load_backbone, parameter_groups, pretrain, train_epoch
 from scople.backbone.shift_gcn import ShiftGCN
+from scople.base import progress
 from scople.base.artefacts import save_tensors
 from scople.base.errors import ScopleError
 from scople.base.seeding import seeded
@@ -45,7 +47,7 @@ class Waving(Dataset):
 @pytest.mark.slow
 def test_learns_what_can_be_separated():
     training = Waving(48)
-    longer = RECIPE | {"width": 4, "epochs": 12, "milestones": [8]}
+    longer = RECIPE | {"width": 4, "epochs": 16, "milestones": [10]}
     model, history = pretrain(training, training.targets, 3, **longer)
     assert history[-1]["loss"] < history[0]["loss"] / 4
     assert history[-1]["accuracy"] > 90
@@ -96,6 +98,40 @@ def test_few_samples_make_one_batch():
     model, history = pretrain(training, training.targets, 3, **RECIPE)
     assert len(history) == 2
     assert weights(start)["fc.weight"] != weights(model)["fc.weight"]
+
+
+def test_a_long_epoch_says_what_is_left_of_it(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PACE", 0)
+    training = Waving(19)
+    pretrain(training, training.targets, 3, **RECIPE)
+    lines = [line.split(" [")[0] for line in capsys.readouterr().err.splitlines()]
+    assert "Shift-GCN, epoch 2:  50% 1/2" in lines
+    assert "Shift-GCN:  50% 1/2" in lines
+
+
+@pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
+def test_no_step_waits_for_the_host_or_the_host_for_a_step():
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    training, device = Waving(19), torch.device("cuda")
+    with seeded(1, "test"):
+        model = ShiftGCN(num_classes=3, width=2).to(device).train()
+    optimiser = torch.optim.SGD(parameter_groups(model), 0.1, momentum=0.9, nesterov=True)
+    feed = Feed(training, torch.tensor(training.targets), Order(19, 8, torch.Generator()), device)
+
+    def guarded():
+        """Any wait is an error from the second batch on, until the epoch's numbers are read."""
+        for number, batch in enumerate(feed):
+            torch.cuda.set_sync_debug_mode("error" if number else "default")
+            yield batch
+        torch.cuda.set_sync_debug_mode("default")
+
+    try:
+        for precision in ("float32", "bfloat16"):
+            train_epoch(model, guarded(), optimiser, device, precision)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_weight_decay_groups():

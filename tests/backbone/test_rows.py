@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from scople.backbone.rows import PointwiseConv, RowNorm, RowOrder, spatial_shift_in, spatial_shift_out
+from scople.backbone.rows import PointwiseConv, RowNorm, RowOrder, joint_convs, spatial_shift_in, spatial_shift_out
 from scople.base.shapes import JOINTS
 
 
@@ -68,6 +68,16 @@ def test_row_norm_of_constant_rows():
     y = norm(torch.full((3, 2, 5, 7), 1000.0))
     torch.testing.assert_close(y, torch.zeros(3, 2, 5, 7), rtol=0, atol=1e-2)
     torch.testing.assert_close(norm.running_var, torch.full((3,), 0.9), rtol=0, atol=1e-6)
+
+
+def test_joint_convs_are_a_batched_product():
+    generator = torch.Generator().manual_seed(1)
+    shapes = ((2, 5, 3), (2, 3, 7), (5,))  # V D C, V C L, D
+    weights, x, bias = (
+        torch.randn(shape, dtype=torch.float64, generator=generator, requires_grad=True) for shape in shapes
+    )
+    torch.testing.assert_close(joint_convs(weights, x, bias), torch.baddbmm(bias[:, None], weights, x))
+    assert torch.autograd.gradcheck(joint_convs, (weights, x, bias))
 
 
 def test_pointwise_conv_is_a_convolution():

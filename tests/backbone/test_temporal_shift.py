@@ -1,4 +1,4 @@
-"""The temporal shift against plain loops, derivatives by differences, and the official kernel's values."""
+"""The temporal shift against plain loops and matrices, derivatives by differences, and the official kernel's values."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from scople.backbone.temporal_shift import published_rule, temporal_shift
+from scople.backbone.temporal_shift import SHORT, published_rule, temporal_shift
 
 
 def slow_shift(x, positions, stride):
@@ -25,7 +25,7 @@ def slow_shift(x, positions, stride):
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("frames", [1, 11, 16])
+@pytest.mark.parametrize("frames", [1, 11, 16, SHORT + 5])
 def test_shift_equals_loops(stride, frames):
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(7, 3, 5, frames, dtype=torch.float64, generator=generator)
@@ -35,11 +35,40 @@ def test_shift_equals_loops(stride, frames):
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_true_gradients(stride):
+@pytest.mark.parametrize("frames", [7, SHORT + 5])
+def test_true_gradients(stride, frames):
     generator = torch.Generator().manual_seed(2)
-    x = torch.randn(5, 2, 3, 7, dtype=torch.float64, generator=generator, requires_grad=True)
+    x = torch.randn(5, 2, 3, frames, dtype=torch.float64, generator=generator, requires_grad=True)
     positions = torch.tensor([0.3, -0.3, 2.2, -8.6, 6.1], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x, p: temporal_shift(x, p, stride, "true"), (x, positions))
+
+
+def shift_by_matrices(x, positions, stride):
+    """The product of every channel with a T x T_out matrix whose columns have 1 - f above f; torch derives the rest."""
+    frames = x.shape[-1]
+    positions = positions[:, None, None] + (0.5 if stride == 2 else 0.0)
+    below = positions.detach().floor()
+    offsets = torch.arange(frames)[:, None] - stride * torch.arange(frames // stride) - below
+    matrices = (offsets == 0) * (1 - positions + below) + (offsets == 1) * (positions - below)
+    return torch.einsum("cvbt,cts->cvbs", x, matrices)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("frames", [2, 11, SHORT, SHORT + 1, SHORT + 8])
+def test_both_directions_equal_the_matrix_form(stride, frames):
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(8, 3, 5, frames, dtype=torch.float64, generator=generator, requires_grad=True)
+    positions = [0.0, 1.5, 0.25, -0.25, 2.0, -3.75, 9.6, -40.0]  # whole, half, small, large and out of reach
+    positions = torch.tensor(positions, dtype=torch.float64, requires_grad=True)
+    upstream = torch.randn(8, 3, 5, frames // stride, dtype=torch.float64, generator=generator)
+    ours, theirs = temporal_shift(x, positions, stride, "true"), shift_by_matrices(x, positions, stride)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-13)
+    for found, expected in zip(
+        torch.autograd.grad(ours, (x, positions), upstream),
+        torch.autograd.grad(theirs, (x, positions), upstream),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
 def test_published_rule_keeps_only_the_sign():

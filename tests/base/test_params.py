@@ -58,6 +58,14 @@ def test_profiles_have_the_same_keys(document):
         ({"variants": {"x": {"body_choice": "ctr"}}}, ["variant 'x'", "body_choice", "share"]),
         ({"variants": {"scople": {}, "deep": {"layer_depth": 9}}}, ["layer_depth", "deep", "9", "6 layers"]),
         ({"variant": "shallow"}, ["'shallow'", "known are ca_vae, cada_vae"]),
+        ({"datasets": {"ntu60": {"raw": "ntu", "sources": "pyskl"}}}, ["sources", "not known"]),
+        ({"datasets": {"ntu60": {"source": "pyskl"}}}, ["raw", "missing"]),
+        ({"splits": {"a": {"dataset": "ntu60", "backbone_saw_unseen": True}}}, ["'a'", "has no backbone_weights"]),
+        ({"splits": {"a": {"dataset": "ntu60", "backbone_digest": "0"}}}, ["'a'", "has no backbone_weights"]),
+        (
+            {"splits": {"a": {"dataset": "ntu60", "backbone_weights": "x.pt"}}, "repeat": "everything"},
+            ["'a'", "set `repeat: training`"],
+        ),
         ({"seeds": []}, ["seeds", "[]", "one or more"]),
         ({"seeds": [1, 1]}, ["seeds", "[1, 1]", "different"]),
         ({"repeat": "everything", "seeds": [1, 4]}, ["seed 4", "no backbone", "backbones.everything"]),
@@ -78,7 +86,10 @@ def test_profiles_have_the_same_keys(document):
         ({"variants": {"x": {"method": "smie", "alpha": 1}}}, ["variant 'x'", "'alpha'", "smie does not read"]),
         ({"variants": {"x": {"settings": {"demo": {"epochs": 3}}}}}, ["variant 'x'", "scople does not read"]),
         ({"variants": {"x": {"method": "smie", "settings": 3}}}, ["settings of variant 'x' is 3", "group"]),
-        ({"variants": {"x": {"method": "smie", "settings": {"dmo": {}}}}}, ["variant 'x' has 'dmo'", "demo, msr, paper"]),
+        (
+            {"variants": {"x": {"method": "smie", "settings": {"dmo": {}}}}},
+            ["variant 'x' has 'dmo'", "demo, msr, paper"],
+        ),
         ({"variants": {"x": {"method": "smie", "settings": {"demo": 3}}}}, ["variant 'x': demo is 3", "group"]),
         ({"variants": {"x": {"method": "smie", "settings": {"demo": {"on": 3}}}}}, ["variant 'x'", "on is 3"]),
         ({"variants": {"x": {"method": "smie", "settings": {"demo": {"on": {"pku": 3}}}}}}, ["pku is 3", "group"]),
@@ -145,6 +156,31 @@ def test_shipped_variants_set_what_their_methods_have(root, profile, dataset):
         if method != "scople":
             settings_of(method, params.own_settings(variant, dataset)).recipe()
     assert set(others.values()) == set(METHODS)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "depth", "words"),
+    [
+        ("clip:ViT-L-14", 12, None),
+        (
+            "clip:ViT-L-14",
+            13,
+            "is 13, but the text encoder clip:ViT-L-14 has 12 layers: choose 0 to 12",
+        ),
+        ("clip:ViT-H-14", 24, None),
+        ("clip:ViT-L14", 3, "has no model 'ViT-L14' .*perhaps ViT-L-14"),
+        ("word2vec", 3, "is 'word2vec', but must be clip, minilm, "),
+        ("sbert:nowhere", 1000, None),  # preflight says that it is missing
+    ],
+)
+def test_the_text_encoder_bounds_the_layers(tmp_path, document, encoder, depth, words):
+    document["profiles"]["demo"]["text_encoder"] = encoder
+    document |= {"layer_depth": depth, "variants": {"scople": {}}}
+    if words is None:
+        assert load(tmp_path, document).scale.text_encoder == encoder
+    else:
+        with pytest.raises(ScopleError, match=words):
+            load(tmp_path, document)
 
 
 def test_frames_are_a_multiple_of_four(tmp_path, document):

@@ -14,7 +14,7 @@ import yaml
 from scople.base.params import load_params
 from scople.commands import checkup, doctor, environment
 from scople.formats.datasets import DataSet, Expected
-from scople.text import clip
+from scople.text.minilm import _package_folder
 
 NAMES = [f"S001C001P001R001A{i:03d}" for i in range(1, 8)]
 LISTED = NAMES[:2]
@@ -185,11 +185,28 @@ def test_memory_is_for_the_backbone_or_for_the_features(root, monkeypatch):
     monkeypatch.setattr(checkup.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 2e9}))
     (finding,) = checkup.examine_memory(params, 0)
     assert finding.advice == ""
+    assert finding.expected == "about 1.0 GB (the text encoder and one split's joint features)"
+    (finding,) = checkup.examine_memory(replace(params, profile="paper"), 0)
+    assert finding.advice != ""
     assert finding.expected.endswith("GB (the backbone's training)")
     (finding,) = checkup.examine_memory(params, 10**7)
     assert finding.found == "2.0 GB free"
-    assert finding.expected.endswith("GB (one split's features)")
+    assert finding.expected.endswith("GB (the text encoder and one split's features)")
     assert finding.advice == "free memory or use a larger machine"
+
+
+def test_memory_of_each_text_encoder_is_known_without_its_weights(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    scale = load_params(root / "params.yaml").scale
+    for encoder, weights, measured in (
+        ("minilm", "package", 0.35e9 + 0.1e9),
+        ("clip", "openai", 0.38e9 + 0.25e9),
+        ("clip:ViT-L-14", "openai", 0.58e9 + 0.5e9),
+        (f"sbert:{_package_folder()}", "folder", 0.35e9 + 0.1e9),
+        ("sbert:nowhere", "folder", 0),
+    ):
+        found = checkup.text_bytes(replace(scale, text_encoder=encoder, text_weights=weights))
+        assert found == pytest.approx(measured, rel=0.15), encoder
 
 
 def test_threads_and_device(root):
@@ -207,7 +224,29 @@ def test_clip_weights_are_looked_for_but_not_fetched(root, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
     (tmp_path / ".cache/clip").mkdir(parents=True)
     (tmp_path / ".cache/clip/ViT-B-32.pt").write_bytes(b"half a download")
-    assert clip.SHA256 in checkup.examine_weights(scale).found
+    assert (
+        "and not 40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"
+        in checkup.examine_weights(scale).found
+    )
+
+
+def test_other_encoders_are_looked_for_by_their_names(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    scale = load_params(root / "params.yaml").profiles["paper"]
+    for encoder, weights, words in (
+        ("clip:ViT-L-14", "openai", ".cache/clip/ViT-L-14.pt"),
+        ("clip:ViT-L-14-336", "openai", ".cache/clip/ViT-L-14-336px.pt"),
+        ("clip:ViT-L-14", "laion9", "a tag of open_clip (openai, laion400m_e31"),
+        ("sbert:models/nowhere", "folder", "no folder models/nowhere"),
+    ):
+        finding = checkup.examine_weights(replace(scale, text_encoder=encoder, text_weights=weights))
+        assert words in finding.found
+        assert encoder in finding.expected
+        assert finding.advice != ""
+    place = shutil.copytree(_package_folder(), tmp_path / "folder")
+    finding = checkup.examine_weights(replace(scale, text_encoder=f"sbert:{place}", text_weights="folder"))
+    assert finding.found == f"{place / 'model.safetensors'}, names and shapes are checked when it is loaded"
+    assert finding.advice == ""
 
 
 def call(place):

@@ -12,6 +12,7 @@ from scople.commands.durations import Counted
 from scople.commands.rates import Rates
 from scople.formats.datasets import DataSet
 from scople.pipeline.layout import load_problem
+from scople.text.minilm import _package_folder
 
 RATES = Rates(
     start=2.0,
@@ -28,7 +29,22 @@ RATES = Rates(
 @pytest.fixture
 def paper(root, monkeypatch):
     monkeypatch.chdir(root)
-    return replace(load_params(), profile="paper")
+    params = load_params()
+    return replace(params, profile="paper", machine=replace(params.machine, device="cpu"))
+
+
+def test_an_encoder_is_timed_before_its_weights_are_there(paper, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for encoder, weights, sizes in (
+        ("clip", "openai", (512, 12)),
+        ("clip:ViT-S-32-alt", "nowhere/weights.bin", (256, 10)),
+        ("minilm", "package", (384, 6)),
+        (f"sbert:{_package_folder()}", "folder", (384, 6)),
+    ):
+        scale = replace(paper.scale, text_encoder=encoder, text_weights=weights)
+        tower = rates.timed_tower(replace(paper, profiles=paper.profiles | {"paper": scale}))
+        assert (tower.width, tower.depth) == sizes
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_rates_between_two_numbers_of_classes():
@@ -55,8 +71,9 @@ def test_a_split_is_what_its_stages_do(paper):
 
 def test_what_is_kept_in_memory_is_read_once(paper):
     few, many = (durations.split_seconds(paper, "ntu60_55_5", Counted(n, n, ""), RATES) for n in (600, 60_000))
-    assert few["features"] == pytest.approx(2 + (550 + 600) * 0.11)
-    assert many["features"] == pytest.approx(2 + (55_000 + 60_000) * 0.123)
+    assert few["pretrain"] == pytest.approx(2 + 550 * (140 * 0.7 + 0.013))
+    assert many["pretrain"] == pytest.approx(2 + 55_000 * 140 * 0.713)
+    assert few["features"] == pytest.approx(2 + (550 + 600) * 0.123)
 
 
 def test_repeats_and_their_backbones_are_counted(paper):

@@ -30,7 +30,14 @@ pytestmark = pytest.mark.slow
 
 SPLITS = {f"tiny_6_2_r{number}": list(pair) for number, pair in enumerate(list(combinations(range(1, 9), 2))[::3][:9])}
 SCALE = test_stages.SCALE | {
-    "pretrain": {"width": 4, "epochs": 16, "batch_size": 8, "learning_rate": 0.05, "milestones": [14]},
+    "pretrain": {
+        "width": 4,
+        "epochs": 16,
+        "batch_size": 8,
+        "learning_rate": 0.05,
+        "milestones": [14],
+        "precision": "float32",
+    },
     "train": {"epochs": 4, "batch_size": 16, "learning_rate": 0.003, "autocast": "none"},
 }
 AUTHOR = ("-c", "user.name=a", "-c", "user.email=a@example.org")

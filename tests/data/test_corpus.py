@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from scople.base.errors import ScopleError
-from scople.data import corpus as corpus_module
 from scople.data.corpus import Corpus, NormalisedSequences
 from scople.data.packing import seal_corpus, write_corpus
 from scople.data.samples import Note, Sample
@@ -159,13 +158,10 @@ def test_an_npz_under_the_name_of_the_sequences_is_refused(folder):
         Corpus.open(folder)
 
 
-@pytest.mark.parametrize("largest", [2**30, 0])
-def test_normalised_sequences_kept_in_memory_or_not(folder, monkeypatch, largest):
-    monkeypatch.setattr(corpus_module, "LARGEST_KEPT", largest)
+def test_normalised_sequences(folder):
     corpus = Corpus.open(folder)
     rows = np.array([3, 0, 1])
     items = NormalisedSequences(corpus, rows, 4)
-    assert (items.kept is not None) == (largest > 0)
     assert len(items) == 3
     for item, row in enumerate(rows):
         assert items[item].dtype == torch.float32

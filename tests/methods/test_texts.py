@@ -5,7 +5,7 @@ import csv
 import pytest
 import torch
 from tiny_towers import encode as encode_with
-from tiny_towers import tiny_minilm
+from tiny_towers import tiny_clip, tiny_minilm
 
 from scople.base.errors import ScopleError
 from scople.base.seeding import torch_generator
@@ -149,8 +149,9 @@ def test_a_class_that_a_table_lacks_is_named(root):
         load_wordings(["hammer", "fly"], root / "datasets/descriptions/msr.csv", None)
 
 
-def test_a_tower_as_encoder():
-    tower, words = tiny_minilm(), ["hammer", "lift one fist beside the head"]
+@pytest.mark.parametrize("build", [tiny_minilm, tiny_clip])
+def test_a_tower_as_encoder(build):
+    tower, words = build(), ["hammer", "lift one fist beside the head"]
     found = class_texts([Wording(each, each, "#") for each in words], ["name"], encoder_of(tower)).fields["name"]
     torch.testing.assert_close(found, torch.nn.functional.normalize(encode_with(tower, words), dim=-1))
     assert not found.requires_grad

@@ -35,6 +35,25 @@ def test_the_hub_reads_the_metadata(config):
     assert values == {"ZSL": 43.5, "S": 30.5, "U": 21.5, "H": 25.2}
 
 
+@pytest.mark.parametrize(
+    ("encoder", "base", "words"),
+    [
+        ({"name": "clip"}, "openai/clip-vit-base-patch32", "`openai/clip-vit-base-patch32`"),
+        (
+            {"name": "clip:ViT-L-14", "weights": "laion2b_s32b_b82k"},
+            "laion/CLIP-ViT-L-14-laion2B-s32B-b82K",
+            "`laion/CLIP-ViT-L-14-laion2B-s32B-b82K`",
+        ),
+        ({"name": "clip:ViT-L-14"}, None, "`CLIP-ViT-L/14 (tensors 7f)`"),
+        ({"name": "sbert:a/folder"}, None, "`folder (tensors 7f)`"),
+    ],
+)
+def test_the_text_encoder_is_named(config, encoder, base, words):
+    text = model_card(replace(config, text_encoder={"digest": "7f", **encoder}), SAMPLES, 50.0, REPEATS)
+    assert ModelCard(text).data.base_model == base
+    assert f"the text encoder {words} is not in it" in text
+
+
 def test_results_have_the_standard_error_of_several_trainings(config):
     text = model_card(config, SAMPLES, 50.0, REPEATS)
     error = mean_over_splits([40.0, 47.0]).error

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import save_file
+from tiny_towers import tiny_clip
 
 from scople.base.artefacts import load_tensors, save_sealed_json, save_tensors
 from scople.base.errors import ScopleError
-from scople.prediction.model_folder import KIND, load_config, load_parts, save_model_folder
+from scople.prediction.model_folder import KIND, described_encoder, load_config, load_parts, save_model_folder
 from scople.text.minilm import _package_folder
 
 
@@ -59,6 +60,20 @@ def test_the_text_encoder_is_named_and_not_copied(folder):
     assert {name.split(".")[0] for name in tensors} == {"backbone", "scople"}
     assert (folder / "model.safetensors").stat().st_size < 5e6
     assert json.loads((folder / "config.json").read_text())["text_encoder"]["name"] == "minilm"
+
+
+def test_a_tag_of_open_clip_is_kept_and_a_path_is_not():
+    tower = tiny_clip()
+    assert described_encoder("clip:ViT-L-14", "laion2b_s32b_b82k", tower)["weights"] == "laion2b_s32b_b82k"
+    for name, weights in (("clip:ViT-L-14", "a/file.bin"), ("clip", "openai"), ("sbert:a/folder", "folder")):
+        assert described_encoder(name, weights, tower).keys() == {"name", "digest"}
+
+
+def test_a_sentence_bert_may_lie_elsewhere_than_where_it_was_trained(copy):
+    encoder = json.loads((copy / "config.json").read_text())["text_encoder"]
+    resealed(copy, text_encoder=encoder | {"name": "sbert:nowhere/minilm"})
+    assert load_parts(copy, str(_package_folder()))[0].text_encoder["name"] == "sbert:nowhere/minilm"
+    assert "no folder nowhere/minilm" in refusal(copy)
 
 
 def test_weights_that_are_not_finite_are_not_written(parts, tmp_path):

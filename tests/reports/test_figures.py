@@ -20,6 +20,7 @@ from scople.reports.figures import (
     figure3,
     save,
     seen_unseen_curves,
+    side_by_side,
 )
 
 NAMES = ["drink water", "clapping", "use a fan (with hand or paper)/feeling warm", "kicking", "salute"]
@@ -53,6 +54,14 @@ def settings():
     points = pd.DataFrame(rows)
     means = points.assign(zsl=points["zsl"] + 5, zsl_difference_se=1.5, splits=4).drop(columns="zsl_std")
     return figure3(points, means, {"prefix_length": 2, "layer_depth": 1, "joint_prompts": 0}, "title")
+
+
+def methods():
+    rows = pd.DataFrame(
+        {"model": ["ReViSE", "$pay$ _x^", "SCoPLe"], "zsl": [31.0, 17.0, 43.0], "zsl_se": [2.0, 3.0, np.nan]}
+    )
+    rows = rows.assign(harmonic=[11.0, 23.0, 29.0], harmonic_se=[1.0, np.nan, 5.0], chance=[13.0, 13.0, 13.0])
+    return side_by_side(rows, "title", "In some order.")
 
 
 def texts(axes):
@@ -125,6 +134,19 @@ def test_figure3_shows_the_papers_split_and_the_mean_with_its_error():
         assert axes.lines[0].get_xdata()[0] == value
 
 
+def test_each_method_has_its_line_with_its_standard_errors_and_chance():
+    (axes,) = methods().axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["ReViSE", "$pay$ _x^", "SCoPLe"]
+    assert axes.get_ylim() == (2.5, -0.5)  # the first on top
+    drawn = {bars.get_label(): bars for bars in axes.containers}
+    for label, values, errors in (("ZSL", [31, 17, 43], [2, 3]), ("H", [11, 23, 29], [1, 5])):
+        points, _, (whiskers,) = drawn[label].lines
+        assert points.get_xdata().tolist() == values
+        assert np.round(points.get_ydata()).tolist() == [0, 1, 2]
+        assert [(part[1, 0] - part[0, 0]) / 2 for part in whiskers.get_segments() if len(part)] == errors
+    assert set(lines(axes)["ZSL by chance"][:, 0]) == {13.0}
+
+
 def test_attention_is_drawn_in_even_shares_of_the_joints():
     weights, (figure,) = attention()
     (dots,) = [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
@@ -180,9 +202,10 @@ def test_the_person_stands_upright_and_faces_the_reader():
         lambda: confusion()[1],
         lambda: seen_unseen_curves(*gates(), "title"),
         settings,
+        methods,
         lambda: attention()[1][0],
     ],
-    ids=["confusion", "gates", "figure3", "attention"],
+    ids=["confusion", "gates", "figure3", "methods", "attention"],
 )
 def test_the_same_numbers_give_the_same_bytes(draw, tmp_path):
     for name in ("first.png", "second.png"):

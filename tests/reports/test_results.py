@@ -158,7 +158,7 @@ def test_the_value_of_all_other_runs_is_told_by_its_value_and_not_by_its_score(t
 
 @pytest.mark.parametrize(("error", "ranks"), [(1.0, True), (1.6, False), (float("nan"), False)])
 def test_nothing_is_ranked_within_two_standard_errors(error, ranks):
-    said = results._established({"a row": Mean(-3.0, error, 4)}, "the rest")
+    said = results.established({"a row": Mean(-3.0, error, 4)}, "the rest")
     assert ("below" in said) == ranks
     assert ("No difference" in said) != ranks
 

@@ -15,7 +15,7 @@ import pytest
 
 from scople.base.errors import ScopleError
 from scople.data.samples import BadMember
-from scople.recordings.safe_pickle import PackedArray, load
+from scople.formats.safe_pickle import PackedArray, load
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
