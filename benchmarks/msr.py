@@ -27,7 +27,7 @@ from scople.base.errors import ScopleError
 PROFILE = DATASET = "msr"
 
 KEPT = ("machine.json", "tables", "metrics", "baselines/tables", "baselines/metrics", "baselines/figures")
-"""Files and folders below results/msr/ that hold numbers and nothing of a single recording."""
+"""What below results/msr/ holds or shows means and accuracies, and nothing of a single recording."""
 
 
 def prepare(place: Path, archive: Path) -> None:
