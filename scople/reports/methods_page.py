@@ -138,7 +138,9 @@ def leaks(table: pd.DataFrame | None) -> str:
         + [group["reference_is"].iloc[0], group["reading"].iloc[0]]
         for (variant, quantity), group in table.groupby(["variant", "quantity"], sort=False)
     ]
-    return markdown(rows, ["variant", "quantity", "mean over splits", "beside", "which is", ""])
+    return markdown(
+        rows, ["variant", "quantity", "mean over splits", "reference", "the reference is", "how it is read"]
+    )
 
 
 def of_columns(tables: Mapping[str, pd.DataFrame], gate: str) -> str:
@@ -153,10 +155,14 @@ def of_columns(tables: Mapping[str, pd.DataFrame], gate: str) -> str:
         measured = table[(table["source"] == "measured") & (table["gate"] == gate)]
         columns = [name.removesuffix(".zsl") for name in table if name.endswith(".zsl")]
         lines = [
-            [row["model"], *(f"{row[f'{name}.zsl']:.1f} ({row[f'{name}.h']:.1f})" for name in columns)]
+            [row["model"], row.get("class_text", ""), row.get("seen_source", "")]
+            + [f"{row[f'{name}.zsl']:.1f} ({row[f'{name}.h']:.1f})" for name in columns]
             for row in measured.to_dict("records")
         ]
-        parts += [f"{title}, measured rows, ZSL (H):", markdown(lines, ["method", *columns])]
+        parts += [
+            f"{title}, measured rows, ZSL (H):",
+            markdown(lines, ["method", "class text", "seen scores", *columns]),
+        ]
     return "\n\n".join(parts) or NOT_RUN
 
 
@@ -201,13 +207,12 @@ def costs(tables: Mapping[str, pd.DataFrame]) -> str:
     titles = ["method", "million parameters", "steps x batch", "s a step, one core", "a split", "13 such splits"]
     titles += ["PFLOP a training, counted", "a training on a GPU, counted"]
     titles += ["a split, GPU, measured"] if cuda else []
-    said = "" if cuda else " **No GPU was at hand: nothing in this table was measured on one.**"
+    said = "" if cuda else " **Nothing in this table was measured on a GPU.**"
     slow = [f"`{row['method']}`" for row in cpu.to_dict("records") if 13 * _a_split(row) > 2 * A_DAY]
     parts = [
         markdown(lines, [*titles, "GB on the device"]),
         f"A split is two trainings, one of them for the gates, and the scoring of all test samples.{said}",
-        "Two cores do 13 such splits within a day, but for these, which want a GPU or patience: "
-        f"{', '.join(slow) or 'none'}.",
+        f"Two cores need more than a day for 13 such splits of: {', '.join(slow) or 'none'}.",
     ]
     return "\n\n".join(parts)
 
