@@ -20,7 +20,7 @@ TINY = {
     "demo": {"training_samples": 2, "test_samples": 1, "shortest": 16, "longest": 18},
 }
 SCALE = {
-    "frames": 8,
+    "frames": 12,
     "pretrain": {"width": 4, "epochs": 1, "batch_size": 32, "learning_rate": 0.1, "milestones": []},
     "train": {"epochs": 1, "batch_size": 64, "learning_rate": 0.003},
 }
