@@ -23,7 +23,7 @@ from scople.commands import verify
 from scople.data.class_names import names_of
 from scople.data.splits import targets
 from scople.model.scople import SCoPLe
-from scople.pipeline import assembly, backbones
+from scople.pipeline import assembly, backbones, evaluation, training
 from stages import evaluate, features, parse, preflight, pretrain, tables, train
 
 pytestmark = pytest.mark.slow
@@ -116,7 +116,7 @@ def with_shuffled_labels(patch):
         return rows
 
     patch.setattr(backbones, "targets", shuffled)
-    patch.setattr(train, "targets", shuffled)
+    patch.setattr(training, "targets", shuffled)
 
 
 def with_wrong_texts(patch):
@@ -126,8 +126,8 @@ def with_wrong_texts(patch):
         first, second, *rest = names_of(classes, labels)
         return [second, first, *rest]
 
-    patch.setattr(train, "names_of", swapped)
-    patch.setattr(evaluate, "names_of", swapped)
+    patch.setattr(training, "names_of", swapped)
+    patch.setattr(evaluation, "names_of", swapped)
 
 
 @pytest.mark.parametrize(
