@@ -133,7 +133,7 @@ def prepared(stage, epochs=41):
     return ["stages.pretrain", SPLIT]
 
 
-OUTPUTS = {"pretrain": ["backbone", "history"], "train": ["ablations/model", "ablations/history/scople"]}
+OUTPUTS = {"pretrain": ["backbone", "history/backbone"], "train": ["ablations/model", "ablations/history/scople"]}
 
 
 def taken(stage):
