@@ -4,6 +4,7 @@ A backbone is sure of the classes and subjects that it was trained on. Where its
 the gates' thresholds can only be chosen on samples of classes and subjects that it does not know.
 """
 
+from scople.base.errors import ScopleError
 from scople.base.params import Params
 from scople.data.corpus import Corpus
 from scople.data.splits import calibration_partition
@@ -14,8 +15,13 @@ from scople.pipeline.running import run
 
 
 def main(params: Params, split_name: str) -> str:
-    """Train such a backbone for each of the split's own ones and write its features of all training samples."""
+    """Train such a backbone for each of the split's own ones; write its features of known and of unknown samples."""
     layout, fraction = Layout(params.profile, "baselines"), params.method.gate_holdout
+    if params.splits[split_name].backbone_weights:
+        raise ScopleError(
+            f"split {split_name} has `backbone_weights`, and no backbone without the pseudo-unseen classes can be made "
+            "of these: take the key out, or take the variants with `seen_source: head` out of baselines/dvc.yaml."
+        )
     split, classes = load_problem(params, split_name)
     place = layout.corpus(params.dataset_of(split_name))
     corpus = Corpus.open(place)

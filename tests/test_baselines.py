@@ -100,7 +100,7 @@ def test_every_method_to_the_tables_and_to_the_byte(inside):
     assert "A LEAK and no result" in leaks.loc[("purls", "oracle_query_leak"), "reading"]
     assert leaks.loc[("purls", "zsl"), "value"] == metrics["purls"]["zsl"]
     summary = json.loads((inside / "results/demo/baselines/metrics/summary.json").read_text())
-    assert summary["purls_harmonic"] == metrics["purls"]["harmonic"]
+    assert summary["purls_harmonic_fixed"] == metrics["purls"]["harmonic"]
 
 
 def refusal(main, *words):

@@ -10,6 +10,7 @@
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -73,9 +74,8 @@ def layers_of(name: str) -> int | None:
         return MINILM_LAYERS
     if kind == "clip":
         return clip_sizes(model)["layers"] if clip_models() else None
-    if not (Path(model) / "config.json").is_file():
-        return None
-    return folder_sizes(Path(model))["num_hidden_layers"]
+    folder = expanded(model)
+    return folder_sizes(folder)["num_hidden_layers"] if (folder / "config.json").is_file() else None
 
 
 def title_of(name: str, weights: str) -> str:
@@ -89,10 +89,22 @@ def title_of(name: str, weights: str) -> str:
     if kind == "minilm":
         return "all-MiniLM-L6-v2"
     if kind == "sbert":
-        return Path(model).resolve().name
+        return Path(os.path.abspath(expanded(model))).name
     title = re.sub(r"^ViT-(\w+)-(\d+)(?:-(\d{3}))?$", _as_openai_writes, model.removesuffix("-quickgelu"))
     is_tag = re.fullmatch(r"[\w-]+", weights) and weights != "openai"
     return f"CLIP-{title}, {weights}" if is_tag else f"CLIP-{title}"
+
+
+def expanded(path: str) -> Path:
+    """A path of weights, in which `~` is one's home.
+
+    Raises:
+        ScopleError: `~` is of an unknown user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ScopleError(f"{path} is of a user who has no home here: write the whole path.") from error
 
 
 def clip_models() -> list[str]:

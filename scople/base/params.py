@@ -283,7 +283,7 @@ class Params:
         return int(repeat) if self.repeat == "everything" else self.backbones.training[0]
 
     def repeat_seed(self, number: int | str) -> int:
-        """Root seed of one repeat of SCoPLe's training; `number` is one of `seeds`.
+        """Root seed of one repeat of a method's training; `number` is one of `seeds`.
 
         Raises:
             ScopleError: no such repeat.

@@ -65,7 +65,7 @@ class CalibrationPartition:
     Attributes:
         learned: remaining classes of the remaining subjects: all that backbone and method are trained on.
         held_out: remaining classes of the held-out subjects: the seen side of the calibration.
-        pseudo_unseen: pseudo-unseen classes of every training subject: the unseen side.
+        pseudo_unseen: pseudo-unseen classes of the held-out subjects: the unseen side.
     """
 
     learned: Int[np.ndarray, " N1"]
@@ -171,8 +171,8 @@ def calibration_partition(
         seed: root seed; draws the subjects.
 
     Raises:
-        ScopleError: there is only one training subject, no held-out one performs a remaining class, or no remaining one
-            performs one of these classes.
+        ScopleError: there is only one training subject; no held-out one performs a remaining class, or none a
+            pseudo-unseen one; or no remaining one performs one of the remaining classes.
     """
     rows = partition(split, labels, is_training).training
     people = np.unique(subjects[rows])
@@ -185,17 +185,20 @@ def calibration_partition(
     held = numpy_generator(seed, "calibration subjects", split.name).permutation(people)[:count]
     remaining = split.without_pseudo_unseen.seen
     is_held, is_remaining = np.isin(subjects[rows], held), np.isin(labels[rows], remaining)
-    found = CalibrationPartition(rows[is_remaining & ~is_held], rows[is_remaining & is_held], rows[~is_remaining])
+    found = CalibrationPartition(
+        *(rows[kept] for kept in (is_remaining & ~is_held, is_remaining & is_held, ~is_remaining & is_held))
+    )
     if absent := sorted(set(remaining) - set(labels[found.learned].tolist())):
         raise ScopleError(
             f"split {split.name}: without {count} of {len(people)} training subjects nobody performs class "
             f"{absent[0] + 1}: make gate_holdout smaller, or take `seen_source: own`."
         )
-    if not len(found.held_out):
-        raise ScopleError(
-            f"split {split.name}: the {count} held-out training subjects perform none of the remaining classes: make "
-            "gate_holdout larger, or take `seen_source: own`."
-        )
+    for kind, held_out in (("remaining", found.held_out), ("pseudo-unseen", found.pseudo_unseen)):
+        if not len(held_out):
+            raise ScopleError(
+                f"split {split.name}: the {count} held-out training subjects perform none of the {kind} classes: make "
+                "gate_holdout larger, or take `seen_source: own`."
+            )
     return found
 
 

@@ -1,8 +1,8 @@
 """The GZSL gate: is a sample of a seen or of an unseen class? Chosen on pseudo-unseen classes, never on test samples.
 
 Every gate has one number for each sample and one threshold. If the number is above the threshold, the prediction is the
-best of the unseen candidates, otherwise the best of the seen ones. Scores are SCoPLe's logits (similarity divided by
-temperature), the same for all gates.
+best of the unseen candidates, otherwise the best of the seen ones. Scores are the method's own (SCoPLe's logits are
+similarities divided by the temperature), the same for all gates.
 """
 
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ linear ends, and sums L1 errors, KL and W over the batch. At epoch e of 100 the 
 
 The public code is the authors', edgarschnfld/CADA-VAE-PyTorch. Departures from it, each with its reason:
 
-- A sample's deviation is exp(l / 2). There it is exp(l), which is at odds with the code's own KL.
+- A sample's deviation is exp(l / 2). In their code it is exp(l), at odds with its own KL.
 - It decides by the two linear classifiers of `scople.methods.experts`, so that all VAEs are alike and seen and unseen
   scores stay apart for the gates. There one classifier is for all classes, and the number of its passes differs from
   data set to data set.

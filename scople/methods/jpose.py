@@ -20,7 +20,7 @@ from that code, each with its reason:
 - The cosine is divided by 0.07, since a softmax of bare cosines is flat and a gate of its entropy blind. The order of
   the candidates stays.
 - A word whose embedding is all zero after its ReLU keeps that embedding. There it is divided by its length, 0.
-- The text map has two layers for each text encoder. There it has one for word2vec.
+- The text map has two layers, whatever the text encoder. In their code it has one for word2vec.
 - Scores of seen classes are the method's own. There they are the backbone's head.
 """
 

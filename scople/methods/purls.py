@@ -13,7 +13,7 @@ Its two heads of 150, averaged before the softmax, are one of 300 with that scal
 
 - "own", as published: those of the sample's own class, L = sum_u CE(tau_u V_u T_u^T) + CE(its transpose) over the texts
   of the batch, samples of one class being each other's negatives. The label reaches the loss through the query: L
-  falls even if skeletons are shuffled. At test each candidate asks, as the score above says.
+  falls even if skeletons are shuffled. At test each candidate is a query, as the score above says.
 - "candidate": training does what testing does. L = sum_u CE over `candidates` classes, the own one and others drawn
   anew for every sample, of tau_u V_u(x, T_k) . t_{k,u}.
 - "static": nobody; r are means over four parts, three intervals and all (the row "static partitioning" of its

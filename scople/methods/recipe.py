@@ -32,7 +32,9 @@ def warmed_cosine(rate: float, warmup: int) -> Rate:
     def at_epoch(at: Progress) -> float:
         if at.epoch < warmup:
             return rate * at.epoch / warmup
-        return rate * (1 + math.cos(math.pi * (at.epoch - warmup) / (at.epochs - warmup))) / 2
+        # C libraries differ in the last bit of a cosine; rounded, it is the same on every CPU.
+        falling = round(math.cos(math.pi * (at.epoch - warmup) / (at.epochs - warmup)), 12)
+        return rate * (1 + falling) / 2
 
     return at_epoch
 

@@ -16,7 +16,7 @@ A candidate's score is s . e_y. The public code is skelemoa/synse-zsl, revise/. 
 - The contractive penalty is off. There it has no gradient, so it does nothing. `contraction` is the paper's form.
 - The transductive step of the paper is left out, as there: it would see unlabelled test samples.
 - Text terms are computed once for each class and weighted by the samples of the batch. The value is the same.
-- The text encoder has two layers for each text encoder. There it has one for word2vec.
+- The text side has two layers, whatever the text encoder. In their code it has one for word2vec.
 - Scores of seen classes are the method's own. There they are the backbone's head.
 """
 

@@ -19,9 +19,9 @@ u_i = W_2^T W_o^T p_i. The keys' bias moves all scores of a query alike and is n
 
 Departures from the published code (cseeyangchen/STAR):
 
-- Only seen classes' texts. There the third term runs over all classes, those of the test included.
+- Only seen classes' texts. In their code the third term runs over all classes, those of the test included.
 - The last epoch, no crop and rotation at test, the backbone in eval mode with a map in its right order.
-- Three intervals of time in place of 16 steps; `intervals: 1` is the cheap form, spatial only.
+- Three intervals of time in place of 16 steps; `intervals: 1`, as in the profiles demo and msr, is spatial only.
 - Texts come with length 1 and are scaled by `text_length`; there they are raw CLIP embeddings, of any length. A unit
   vector would vanish beside r, of length sqrt(E), and beside the layers' biases. That it is 10 is our choice, of the
   order of raw CLIP embeddings; it was not measured.

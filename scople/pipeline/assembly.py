@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from scople.base.checkpoints import fingerprint
 from scople.base.errors import ScopleError
-from scople.base.params import MethodSettings, Params, Profile
+from scople.base.params import OF_EVERY_METHOD, MethodSettings, Params, Profile
 from scople.base.seeding import seeded, torch_generator
 from scople.data.joint_features import (
     INTERVALS,
@@ -221,7 +221,9 @@ class Assembly:
             problem: see `scople.pipeline.layout.identity`.
             backbone: digest of the weights that the features come from.
         """
-        learned = {name: value for name, value in asdict(self.settings).items() if name not in NOT_LEARNED}
+        known = asdict(self.settings)
+        read = known.keys() if self.settings.method == "scople" else OF_EVERY_METHOD  # the rest is SCoPLe's alone
+        learned = {name: known[name] for name in known if name in read and name not in NOT_LEARNED}
         settings = [learned, seed, params.scale.text_encoder, params.scale.text_weights, asdict(self.own)]
         return {**problem, "backbone": backbone, "settings": fingerprint(settings, {})}
 

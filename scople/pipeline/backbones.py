@@ -82,7 +82,7 @@ def extract_part(
 def extract_calibration(
     params: Params, corpus: Corpus, rows: CalibrationPartition, backbone: ShiftGCN
 ) -> CalibrationFeatures:
-    """Joint features of all training samples of a split, by a backbone that saw `rows.learned` only."""
+    """Joint features of the training samples in `rows`, by a backbone that saw `rows.learned` only."""
     opened = np.sort(np.concatenate([rows.learned, rows.held_out, rows.pseudo_unseen]))
     found = _extracted(params, corpus, backbone, opened)
     return CalibrationFeatures(

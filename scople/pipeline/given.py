@@ -22,7 +22,7 @@ from scople.pipeline.running import device
 LARGEST = 2**30
 """Bytes of a checkpoint that is opened; the published ones have 4 million."""
 
-AT_MOST_TRAINED_ON_SEEN = "the backbone was not trained here; its classifier has the seen classes only"
+TAKEN_FOR_SEEN = "the backbone was not trained here; the rows of its classifier are taken for the seen classes"
 SAW_UNSEEN = "the backbone was not trained here and may have learned the unseen classes: no zero-shot result"
 
 
@@ -44,7 +44,7 @@ class GivenBackbone:
     @property
     def note(self) -> str:
         """What every table says of it."""
-        kind = SAW_UNSEEN if self.saw_unseen else AT_MOST_TRAINED_ON_SEEN
+        kind = SAW_UNSEEN if self.saw_unseen else TAKEN_FOR_SEEN
         return f"{kind} (weights {self.digest[:12]})"
 
 

@@ -155,15 +155,17 @@ def comparison_table(
 
 
 def comparison_summary(comparison: pd.DataFrame, gate: str) -> dict[str, float]:
-    """ZSL and H of every variant under a gate, from `comparison_table`: over all splits, or the fixed ones.
+    """ZSL and H of every variant under a gate, from `comparison_table`.
 
     Returns:
-        `<variant>_zsl` and `<variant>_harmonic`, each of the largest group of splits that the variant has.
+        `<variant>_zsl_<group>` and `<variant>_harmonic_<group>` for every group of splits that the variant has.
     """
-    rows = comparison[comparison["gate"] == gate].sort_values("splits", kind="stable").groupby("variant", sort=False)
-    largest = rows.last()
-    variants = list(dict.fromkeys(comparison["variant"]))
-    return {f"{name}_{metric}": float(largest.loc[name, metric]) for name in variants for metric in ("zsl", "harmonic")}
+    rows = comparison[comparison["gate"] == gate]
+    return {
+        f"{row.variant}_{metric}_{row.group}": float(getattr(row, metric))
+        for row in rows.itertuples()
+        for metric in ("zsl", "harmonic")
+    }
 
 
 def computed_by(documents: Sequence[Path]) -> dict[str, str]:

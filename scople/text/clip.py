@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from scople.base.documents import listed
-from scople.base.encoders import PAPERS_CLIP, clip_config, clip_sizes
+from scople.base.encoders import PAPERS_CLIP, clip_config, clip_sizes, expanded
 from scople.base.errors import ScopleError
 from scople.base.files import sha256
 from scople.text.torchvision_operators import declare_torchvision_operators
@@ -144,7 +144,7 @@ def find_weights(weights: str | os.PathLike = "openai", model: str = PAPERS_CLIP
         ScopleError: the file is missing, or is not the published one.
     """
     tag = _tag(weights, model)
-    path = _cached(tag) if tag else Path(weights).expanduser()
+    path = _cached(tag) if tag else expanded(weights)
     published = tag if tag or path.suffix != ".pt" else _tag("openai", model)
     expected = _digest(published.get("url", ""))
     try:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scople.base.encoders import parsed
+from scople.base.encoders import expanded, parsed
 from scople.text import clip, minilm, sentence_bert
 from scople.text.tower import TextTower
 
@@ -66,4 +66,4 @@ def random_tower(text_encoder: str, weights: str) -> TextTower:
 
 
 def _folder(model: str, weights: str) -> Path:
-    return Path(model if weights == BY_THEMSELVES["sbert"] else weights).expanduser()
+    return expanded(model if weights == BY_THEMSELVES["sbert"] else weights)

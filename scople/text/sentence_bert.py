@@ -151,6 +151,8 @@ def bert(folder: Path) -> nn.Module:
     from transformers.models.bert.modeling_bert import BertConfig, BertModel
 
     path, config = folder / "config.json", folder_sizes(folder)
+    if "pad_token_id" in config and config["pad_token_id"] is None:
+        raise ScopleError(f"{path} has no pad_token_id, so positions cannot be counted: get it again.")
     allowed: dict[str, tuple[Any, ...]] = {
         "model_type": ("bert", "roberta"),
         "hidden_act": ("gelu",),

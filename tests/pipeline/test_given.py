@@ -47,7 +47,7 @@ def test_as_many_rows_as_seen_classes_are_taken_as_they_are(root, tmp_path, publ
     given = load_given(params_with(root, tmp_path / "x.pt"), split, CLASSES)
     assert torch.equal(given.network.fc.weight, published["fc.weight"][:SEEN])
     assert (given.rows, given.saw_unseen) == (SEEN, False)
-    assert "seen classes only" in given.note
+    assert "taken for the seen classes" in given.note
     assert given.digest[:12] in given.note
 
 
