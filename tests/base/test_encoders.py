@@ -40,6 +40,26 @@ def test_other_names_are_refused_in_one_sentence(name, words):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "weights"), [("sbert:~nobody0/x", "folder"), ("sbert:x", "~nobody0/x"), ("clip", "~nobody0/x.pt")]
+)
+def test_the_home_of_nobody_is_refused_in_one_sentence(name, weights):
+    with pytest.raises(ScopleError, match="~nobody0/x.* is of a user who has no home here"):
+        load_tower(name, weights)
+
+
+def test_a_folder_is_called_by_the_name_that_was_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "store").mkdir()
+    (tmp_path / "all-mpnet").symlink_to("store")
+    (tmp_path / "store/config.json").write_text(json.dumps(dict.fromkeys(SIZES_OF_BERT, 7)))
+    assert title_of(f"sbert:{tmp_path}/all-mpnet", "folder") == title_of("sbert:~/all-mpnet", "folder") == "all-mpnet"
+    assert layers_of("sbert:~/all-mpnet") == 7
+
+
+SIZES_OF_BERT = ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size", "vocab_size")
+
+
 def test_every_other_model_of_open_clip_is_one_that_it_builds_with_those_sizes():
     declare_torchvision_operators()
     import open_clip

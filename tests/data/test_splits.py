@@ -195,11 +195,16 @@ def test_calibration_holds_out_subjects_and_classes():
     parts = (found.learned, found.held_out, found.pseudo_unseen)
     everything = np.concatenate(parts)
     assert len(set(everything.tolist())) == len(everything)
-    assert set(everything.tolist()) == set(partition(CALIBRATED, labels, is_training).training.tolist())
+    training = partition(CALIBRATED, labels, is_training).training
+    held = np.isin(subjects[training], subjects[found.held_out])
+    is_known_person = np.isin(labels[training], CALIBRATED.pseudo_unseen) & ~held  # the backbone learned them
+    assert sorted(everything) == training[~is_known_person].tolist()
+    assert is_known_person.any()
     assert set(labels[found.learned]) == {0, 1, 4}  # every one of them
     assert set(labels[found.held_out]) <= {0, 1, 4}
     assert set(labels[found.pseudo_unseen]) == {3, 6}
-    assert not set(subjects[found.learned]) & set(subjects[found.held_out])
+    unknown = np.concatenate([found.held_out, found.pseudo_unseen])
+    assert not set(subjects[found.learned]) & set(subjects[unknown])
     assert len(set(subjects[found.held_out])) == 2  # a quarter of 8
     assert set(subjects[everything]) == set(range(8))
     again = calibration_partition(CALIBRATED, labels, subjects, is_training, 0.25, 1)
@@ -218,7 +223,9 @@ def test_calibration_without_subjects_says_so():
     missing = "without 1 of 3 training subjects nobody performs class 2: make gate_holdout smaller"
     idle = np.where(np.isin(labels, (3, 6)), 1 + subjects % 2, 0)  # two subjects perform pseudo-unseen classes only
     nothing = "the 1 held-out training subjects perform none of the remaining classes: make gate_holdout larger"
-    for who, sentence in ((alone, missing), (idle, nothing)):
+    apart = np.where(np.isin(labels, (3, 6)), 0, 1 + subjects % 3)  # one subject alone performs these
+    unheard = "the 1 held-out training subjects perform none of the pseudo-unseen classes: make gate_holdout larger"
+    for who, sentence in ((alone, missing), (idle, nothing), (apart, unheard)):
         said = {refusal(labels, who, is_training, seed) for seed in range(9)}
         assert f"split small: {sentence}, or take `seen_source: own`." in said
 

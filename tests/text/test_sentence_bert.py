@@ -186,6 +186,7 @@ def modules(*pairs):
         (lambda folder: changed(folder, "config.json", hidden_act="relu"), "hidden_act 'relu'"),
         (lambda folder: changed(folder, "config.json", is_decoder=True), "is_decoder True"),
         (lambda folder: changed(folder, "config.json", layer_norm_eps="small"), "describes no model"),
+        (lambda folder: changed(folder, "config.json", pad_token_id=None), "has no pad_token_id"),
         (filled("modules.json", "{}"), "has the modules , but"),
         (filled("modules.json", "[3]"), "lists no modules"),
         (modules(("", "Transformer")), "has the modules Transformer, but"),
