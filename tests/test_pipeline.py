@@ -150,7 +150,7 @@ def test_code_dependencies_are_the_import_closure(root, name):
     assert declared - used == set(), "declared but not imported"
 
 
-READERS = r"scople\.pipeline\.(?:assembly|backbones|checking|training|evaluation)"
+READERS = r"scople\.(?:pipeline\.(?:assembly|backbones|checking|training|evaluation)|reports\.gathering)"
 """Modules whose functions and classes read settings for the scripts that import them."""
 
 
