@@ -50,7 +50,9 @@ def main(params: Params, split_name: str) -> str:
             seed=seed,
             device=device(params),
         )
-    table = pd.concat([diagnostics_table(split_name, query, values) for query, values in measured.items()])
+    table = pd.concat(
+        [diagnostics_table(values, split=split_name, training_query=query) for query, values in measured.items()]
+    )
     with whole(layout.diagnostics(split_name)) as path:
         table.to_csv(path, index=False, lineterminator="\n")
     return "; ".join(

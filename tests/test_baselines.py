@@ -22,7 +22,8 @@ VARIANTS = ("ridge", "revise", "revise_head", "purls", "purls_candidate")
 @pytest.fixture(scope="module")
 def ready(root, tmp_path_factory):
     """A workplace whose root pipeline has run, with few methods and little training."""
-    place = make_workplace(root, tmp_path_factory.mktemp("baselines"))
+    # So many that the held-out subjects perform a pseudo-unseen class, and the others every remaining one.
+    place = make_workplace(root, tmp_path_factory.mktemp("baselines"), training_samples=12)
     shutil.copytree(root / "datasets/descriptions", place / "datasets/descriptions")
     document = yaml.safe_load((place / "params.yaml").read_text())
     little = {"demo": {"epochs": 2, "learning_rate": 0.001}}

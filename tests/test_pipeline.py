@@ -187,6 +187,7 @@ def settings_read(root, module):
         read.add("random_splits")
     if "asdict(settings)" in script:  # hands on all of them
         read |= of_method
+    text = re.sub(r"\b(?:self|evaluation)\.(?=(?:params|assembly)\.)", "", text)
     text = re.sub(r"params\.settings\(\w*\)\.|\b(self\.|assembly\.)?settings\.", "method.", text)
     for chain in re.findall(r"(?<!\w\.)\b(?:params|method|scale)(?:\.\w+)+", text):
         head, *rest = chain.split(".")

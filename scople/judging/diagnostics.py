@@ -244,17 +244,19 @@ def _of_queries(
     }
 
 
-def diagnostics_table(split: str, training_query: TrainingQuery, measured: Mapping[str, Measured]) -> pd.DataFrame:
+def diagnostics_table(measured: Mapping[str, Measured], **about: str) -> pd.DataFrame:
     """The quantities with their meaning, one row for each.
 
+    Args:
+        measured: quantity → value and reference.
+        **about: column → what every row says of the measured model, such as its split.
+
     Returns:
-        Columns split, training_query, quantity, value, unit, reference (the number), reference_is (its meaning) and
-        reading.
+        Columns of `about`, quantity, value, unit, reference (the number), reference_is (its meaning) and reading.
     """
     rows = [
         {
-            "split": split,
-            "training_query": training_query,
+            **about,
             "quantity": name,
             "value": value,
             "unit": QUANTITIES[name].unit,

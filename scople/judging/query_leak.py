@@ -5,14 +5,11 @@ the answer. `scople.methods.purls` lets every candidate ask with its own texts. 
 worth; they stand in a table of diagnostics and nowhere else.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float, Int
 
-from scople.judging.diagnostics import QUANTITIES, Measured, oracle_query_leak, spreads
+from scople.judging.diagnostics import Measured, oracle_query_leak, spreads
 from scople.judging.metrics import zsl_accuracy
 from scople.methods.method import ClassTexts
 from scople.methods.purls import Purls
@@ -58,25 +55,3 @@ def query_leak(
         "oracle_query_leak_skeletons_shuffled": Measured(shuffled, chance),
         "spread_over_candidates": Measured(*spreads(skeletons)),
     }
-
-
-def query_leak_table(variant: str, split: str, measured: Mapping[str, Measured]) -> pd.DataFrame:
-    """The quantities with their meaning, one row for each.
-
-    Returns:
-        Columns variant, split, quantity, value, unit, reference (the number), reference_is (its meaning) and reading.
-    """
-    rows = [
-        {
-            "variant": variant,
-            "split": split,
-            "quantity": name,
-            "value": value,
-            "unit": QUANTITIES[name].unit,
-            "reference": reference,
-            "reference_is": QUANTITIES[name].reference,
-            "reading": QUANTITIES[name].reading,
-        }
-        for name, (value, reference) in measured.items()
-    ]
-    return pd.DataFrame(rows).round(4)

@@ -1,28 +1,34 @@
 """A trained variant on the test subjects of a split: ZSL, S, U and H, per class, controls, and data for pictures."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from scople.base.arithmetic import machine
 from scople.base.artefacts import load_sealed_json, load_weights, save_json, save_sealed_json
 from scople.base.files import whole
 from scople.base.params import Params
 from scople.base.seeding import numpy_generator
-from scople.data.class_names import names_of
+from scople.data.class_names import ClassEntry, names_of
 from scople.data.joint_features import TestFeatures, TrainingFeatures, load_features
-from scople.data.splits import targets, task_targets
+from scople.data.splits import Split, targets, task_targets
 from scople.judging.attention import attention_by_class, attention_table
 from scople.judging.certainty import over_seeds
-from scople.judging.gates import apply_gate
+from scople.judging.gates import Gate, Predictions, apply_gate
 from scople.judging.judge import judge
 from scople.judging.provenance import provenance, untrained_loss
 from scople.methods.fitting import score_seen_and_unseen
-from scople.pipeline.assembly import Assembly, build_tower
+from scople.methods.method import ClassTexts, Method, Samples
+from scople.pipeline.assembly import Assembly, Inputs, build_tower
 from scople.pipeline.layout import Layout, identity, load_featured_problem
 from scople.pipeline.running import device
 from scople.pipeline.training import samples_for
+from scople.text.tower import TextTower
 
 CALLS = {
     "": "python -m stages.train {split} {seed}",
@@ -30,6 +36,133 @@ CALLS = {
     "baselines": "python -m stages.train_splits {variant}",
 }
 """Room of a pipeline → how its training is called."""
+
+
+class Opened(NamedTuple):
+    """A repeat of a variant on the test subjects of a split.
+
+    Attributes:
+        seed: number of the repeat.
+        test: the test subjects' joint features.
+        inputs: what the method reads of these samples.
+        method: as it stands before training, until `Evaluation.load_learned`.
+    """
+
+    seed: str | int
+    test: TestFeatures
+    inputs: Inputs
+    method: Method
+
+
+class Scored(NamedTuple):
+    """What a repeat says of the test samples; no label was read for it.
+
+    Attributes:
+        seen: scores of the seen candidates, the method's own or those of the backbone's classifier.
+        unseen: scores of the unseen candidates.
+        calibration: gate → what its calibration chose.
+        predictions: gate → its predictions.
+        untrained: loss of the method before training, in nats, see `scople.judging.provenance.untrained_loss`.
+    """
+
+    seen: Float[np.ndarray, "N S"]
+    unseen: Float[np.ndarray, "N U"]
+    calibration: dict[Gate, dict[str, Any]]
+    predictions: dict[Gate, Predictions]
+    untrained: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One variant on one split, and where its files lie."""
+
+    params: Params
+    layout: Layout
+    split: Split
+    classes: Sequence[ClassEntry]
+    assembly: Assembly
+
+    @classmethod
+    def of(cls, params: Params, layout: Layout, split_name: str, tower: TextTower) -> "Evaluation":
+        """The variant that `layout` names, or the one that params.yaml runs.
+
+        Raises:
+            ScopleError: no such split or variant, or its features are missing or of other classes.
+        """
+        split, classes = load_featured_problem(params, split_name)
+        dataset = params.dataset_of(split_name)
+        return cls(params, layout, split, classes, Assembly.of(params, layout.variant, dataset, tower))
+
+    @property
+    def problem(self) -> dict[str, str]:
+        """See `scople.pipeline.layout.identity`."""
+        return identity(self.split, self.classes)
+
+    @property
+    def running(self) -> dict[str, Any]:
+        """How to compute."""
+        return {"batch_size": self.params.scale.evaluate.batch_size, "device": device(self.params)}
+
+    def open(self, seed: str | int) -> Opened:
+        """Read the test samples of a repeat and build its method for them.
+
+        Raises:
+            ScopleError: the features are missing, damaged or belong to something else.
+        """
+        number = self.params.backbone_of(seed)
+        test = load_features(TestFeatures, self.layout.features(self.split.name, "test", number), **self.problem)
+        inputs = self.assembly.inputs(test, self.layout, number, self.problem)
+        width, classes = inputs.features.shape[-1], len(self.split.seen)
+        method = self.assembly.build(width, inputs.lengths, classes, self.params.repeat_seed(seed))
+        return Opened(seed, test, inputs, method)
+
+    def texts(self, found: Opened, labels: Sequence[int]) -> ClassTexts:
+        """What the method of a repeat reads of some classes."""
+        return self.assembly.texts(found.method, names_of(self.classes, labels))
+
+    def load_learned(self, found: Opened) -> dict[Gate, dict[str, Any]]:
+        """Give the method of a repeat what it learned.
+
+        Returns:
+            Gate → what its calibration chose.
+
+        Raises:
+            ScopleError: a file is missing, damaged or belongs to something else.
+        """
+        layout, name, seed = self.layout, self.split.name, found.seed
+        again = f"run `{CALLS[layout.room].format(split=name, seed=seed, variant=layout.variant)}`"
+        root_seed = self.params.repeat_seed(seed)
+        belongs = self.assembly.identity(self.params, root_seed, self.problem, found.test.backbone)
+        load_weights(found.method.learned(), "model", layout.model(name, seed), again=again, **belongs)
+        return load_sealed_json("gates", layout.gates(name, seed), again=again, **belongs)
+
+    def score(self, found: Opened, texts: ClassTexts) -> Scored:
+        """Let a repeat learn, then score every test sample against every candidate.
+
+        Args:
+            found: the repeat.
+            texts: of the seen classes and then the unseen ones.
+
+        Raises:
+            ScopleError: as for `load_learned`.
+        """
+        method, features = found.method, found.inputs.features
+        how = self.running | {"seed": self.params.repeat_seed(found.seed)}
+        untrained = untrained_loss(method, texts, features.shape[1:], **how)
+        calibration = self.load_learned(found)
+        samples = self._learned_samples(found) if method.fits_candidates else None
+        own, unseen = score_seen_and_unseen(method, features, texts, len(self.split.seen), samples=samples, **how)
+        seen = found.test.backbone_scores if self.assembly.settings.seen_source == "head" else own
+        predictions = {gate: apply_gate(gate, seen, unseen, entry["threshold"]) for gate, entry in calibration.items()}
+        return Scored(seen, unseen, calibration, predictions, untrained)
+
+    def _learned_samples(self, found: Opened) -> Samples:
+        number = self.params.backbone_of(found.seed)
+        path = self.layout.features(self.split.name, "training", number)
+        training = load_features(TrainingFeatures, path, **self.problem)
+        inputs = self.assembly.inputs(training, self.layout, number, self.problem)
+        rows = targets(training.labels, self.split.seen)
+        return samples_for(found.method, inputs, np.arange(len(rows)), rows)
 
 
 def evaluate_split(params: Params, layout: Layout, split_name: str) -> str:
@@ -46,69 +179,44 @@ def evaluate_split(params: Params, layout: Layout, split_name: str) -> str:
     Raises:
         ScopleError: no such split or variant; or an input is missing, damaged or belongs to something else.
     """
-    variant, where = layout.variant or params.variant, device(params)
-    split, classes = load_featured_problem(params, split_name)
-    assembly = Assembly.of(params, variant, params.dataset_of(split_name), build_tower(params.scale))
-    candidates, problem = names_of(classes, [*split.seen, *split.unseen]), identity(split, classes)
-    running = {"batch_size": params.scale.evaluate.batch_size, "device": where}
-    tests, methods, inputs, texts, scored, calibrated, predicted, untrained = {}, {}, {}, {}, {}, {}, {}, []
-    for seed in params.seeds:
-        number, root_seed = params.backbone_of(seed), params.repeat_seed(seed)
-        test = load_features(TestFeatures, layout.features(split_name, "test", number), **problem)
-        tests[seed] = test
-        inputs[seed] = assembly.inputs(test, layout, number, problem)
-        features, lengths = inputs[seed]
-        methods[seed] = assembly.build(features.shape[-1], lengths, len(split.seen), root_seed)
-        texts[seed] = assembly.texts(methods[seed], candidates)
-        untrained.append(untrained_loss(methods[seed], texts[seed], features.shape[1:], seed=root_seed, **running))
-        again = f"run `{CALLS[layout.room].format(split=split_name, seed=seed, variant=layout.variant)}`"
-        belongs = assembly.identity(params, root_seed, problem, test.backbone)
-        load_weights(methods[seed].learned(), "model", layout.model(split_name, seed), again=again, **belongs)
-        calibrated[seed] = load_sealed_json("gates", layout.gates(split_name, seed), again=again, **belongs)
-        samples = None
-        if methods[seed].fits_candidates:
-            training = load_features(TrainingFeatures, layout.features(split_name, "training", number), **problem)
-            learned = assembly.inputs(training, layout, number, problem)
-            rows = np.arange(len(training.labels))
-            samples = samples_for(methods[seed], learned, rows, targets(training.labels, split.seen))
-        seen_scores, unseen_scores = score_seen_and_unseen(
-            methods[seed], features, texts[seed], len(split.seen), samples=samples, seed=root_seed, **running
-        )
-        is_head = assembly.settings.seen_source == "head"
-        scored[seed] = test.backbone_scores if is_head else seen_scores, unseen_scores
-        predicted[seed] = {
-            gate: apply_gate(gate, *scored[seed], entry["threshold"]) for gate, entry in calibrated[seed].items()
-        }
+    variant = layout.variant or params.variant
+    evaluation = Evaluation.of(params, layout, split_name, build_tower(params.scale))
+    split, classes = evaluation.split, evaluation.classes
+    labels = [*split.seen, *split.unseen]
+    opened = [evaluation.open(seed) for seed in params.seeds]
+    texts = [evaluation.texts(found, labels) for found in opened]
+    scored = [evaluation.score(found, read) for found, read in zip(opened, texts, strict=True)]
 
     # All scores are computed; only from here on are labels read.
-    is_unseen, rows = task_targets(split, test.labels)
-    repeats = {
-        seed: judge(
+    is_unseen, rows = task_targets(split, opened[0].test.labels)
+    repeats = [
+        judge(
             split,
             classes,
-            tests[seed],
-            seen_scores=scored[seed][0],
-            unseen_scores=scored[seed][1],
-            predictions=predicted[seed],
-            calibration=calibrated[seed],
-            gate=assembly.settings.gate,
-            heading={"split": split_name, "variant": variant, "seed": seed},
-            generator=numpy_generator(params.repeat_seed(seed), "shuffled skeletons", split_name),
+            found.test,
+            seen_scores=scores.seen,
+            unseen_scores=scores.unseen,
+            predictions=scores.predictions,
+            calibration=scores.calibration,
+            gate=evaluation.assembly.settings.gate,
+            heading={"split": split_name, "variant": variant, "seed": found.seed},
+            generator=numpy_generator(params.repeat_seed(found.seed), "shuffled skeletons", split_name),
         )
-        for seed in params.seeds
-    }
+        for found, scores in zip(opened, scored, strict=True)
+    ]
     own = rows + is_unseen * len(split.seen)
     attention = [
-        attention_by_class(method, inputs[seed].features, own, texts[seed], seed=params.repeat_seed(seed), **running)
-        for seed, method in methods.items()
+        attention_by_class(
+            found.method,
+            found.inputs.features,
+            own,
+            read,
+            seed=params.repeat_seed(found.seed),
+            **evaluation.running,
+        )
+        for found, read in zip(opened, texts, strict=True)
     ]
-    metrics = over_seeds([repeat.metrics for repeat in repeats.values()])
-    details = {
-        "repeats": [repeat.metrics for repeat in repeats.values()],
-        "gates": [repeat.under_gates for repeat in repeats.values()],
-        "controls": [repeat.controls for repeat in repeats.values()],
-        "per_class": [row for repeat in repeats.values() for row in repeat.per_class],
-    }
+    candidates = names_of(classes, labels)
     words = {"key": split_name, "item": variant, "item.split": split_name, "item.variant": variant}
     known = provenance(
         params,
@@ -117,18 +225,25 @@ def evaluate_split(params: Params, layout: Layout, split_name: str) -> str:
         split,
         candidates,
         is_unseen.tolist(),
-        float(np.mean(untrained)),
-        machine(params.machine.arithmetic, params.machine.threads, where),
-        {seed: repeat.metrics for seed, repeat in repeats.items()},
+        float(np.mean([scores.untrained for scores in scored])),
+        machine(params.machine.arithmetic, params.machine.threads, device(params)),
+        {found.seed: repeat.metrics for found, repeat in zip(opened, repeats, strict=True)},
     )
+    metrics = over_seeds([repeat.metrics for repeat in repeats])
+    details = {
+        "repeats": [repeat.metrics for repeat in repeats],
+        "gates": [repeat.under_gates for repeat in repeats],
+        "controls": [repeat.controls for repeat in repeats],
+        "per_class": [row for repeat in repeats for row in repeat.per_class],
+    }
     save_json(metrics, layout.metrics(split_name))
     save_json(known, layout.provenance(split_name))
-    save_sealed_json("evaluation", details, layout.evaluation(split_name), variant=variant, **problem)
-    _write_csv(pd.concat(repeat.pairs for repeat in repeats.values()), layout.predictions(split_name))
+    save_sealed_json("evaluation", details, layout.evaluation(split_name), variant=variant, **evaluation.problem)
+    _write_csv(pd.concat(repeat.pairs for repeat in repeats), layout.predictions(split_name))
     looked = attention_table(np.mean(attention, axis=0), candidates, np.arange(len(candidates)) >= len(split.seen))
     _write_csv(looked, layout.attention(split_name))
     shown = ", ".join(f"{name} {value:.2f}" for name, value in metrics.items())
-    shuffled = np.mean([repeat.controls["zsl_shuffled"] for repeat in repeats.values()])
+    shuffled = np.mean([repeat.controls["zsl_shuffled"] for repeat in repeats])
     return f"{shown} % (chance {100 / len(split.unseen):.1f}, skeletons shuffled {shuffled:.1f})"
 
 

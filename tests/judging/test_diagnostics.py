@@ -112,7 +112,7 @@ def test_every_quantity_is_measured_and_explained(both):
     for query, measured in both.items():
         assert list(measured) == list(QUANTITIES)
         assert np.isfinite(list(measured.values())).all()
-        table = diagnostics_table("small", query, measured)
+        table = diagnostics_table(measured, split="small", training_query=query)
         assert table["quantity"].tolist() == list(QUANTITIES)
         assert table[["split", "training_query"]].drop_duplicates().to_numpy().tolist() == [["small", query]]
         np.testing.assert_allclose(table[["value", "reference"]].to_numpy(), list(measured.values()), atol=5e-5)
