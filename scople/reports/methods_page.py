@@ -64,7 +64,7 @@ def ahead(table: pd.DataFrame | None, gate: str, where: str) -> str:
         f"is {plain(_mean(scople, 'zsl'))} %, by chance it would be {scople['chance']:.1f}. "
     )
     if not is_ahead:
-        said += f"{higher} of the {len(others)} other rows have a higher mean. "
+        said += f"{higher} of the {len(others)} other rows {'has' if higher == 1 else 'have'} a higher mean. "
     return said + established(found, "SCoPLe")
 
 

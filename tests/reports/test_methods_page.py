@@ -61,7 +61,7 @@ def test_scople_is_ahead_only_if_that_is_established_for_every_other_method(diff
     said = methods_page.ahead(made_up(differences, error), "entropy", "some recordings")
     assert said.startswith(f"**SCoPLe is {'' if is_ahead else 'not '}ahead on some recordings**")
     assert "its ZSL is 40.0 ± 1.2 %, by chance it would be 14.3." in said
-    assert is_ahead or f"{higher} of the 13 other rows have a higher mean." in said
+    assert is_ahead or f"{higher} of the 13 other rows {'has' if higher == 1 else 'have'} a higher mean." in said
 
 
 def test_what_was_not_run_is_not_known():
