@@ -12,7 +12,7 @@ from test_stages import CLASSES, SPLIT, change, contents, extract_features, make
 from scople.base.errors import ScopleError
 from scople.base.params import load_params
 from scople.data.joint_features import CalibrationFeatures, load_features
-from scople.data.splits import load_split
+from scople.data.splits import calibration_partition, load_split
 from scople.pipeline import training
 from stages import calibration_backbone, comparison_picture, evaluate_splits, query_leak, tables, train_splits
 
@@ -135,8 +135,14 @@ def test_calibration_backbone_knows_neither_classes_nor_subjects(inside):
     assert set(found.labels) == set(split.seen)
     assert set(found.labels[found.is_learned]) == set(split.without_pseudo_unseen.seen)
     assert found.backbone_scores.shape == (len(found.labels), len(split.without_pseudo_unseen.seen))
-    index = pd.read_csv(inside / "work/demo/corpus/tiny/index.csv").query("is_training")
-    assert len(found.labels) < np.isin(index["label"], split.seen).sum()  # not its subjects in pseudo-unseen classes
+    index = pd.read_csv(inside / "work/demo/corpus/tiny/index.csv")
+    columns = (index[name].to_numpy() for name in ("label", "subject", "is_training"))
+    rows = calibration_partition(split, *columns, params.method.gate_holdout, params.seed)
+    unknown = np.concatenate([rows.held_out, rows.pseudo_unseen])
+    assert not set(index["subject"][rows.learned]) & set(index["subject"][unknown])
+    opened = np.sort(np.concatenate([rows.learned, unknown]))
+    assert found.labels.tolist() == index["label"][opened].tolist()
+    assert found.is_learned.tolist() == np.isin(opened, rows.learned).tolist()
 
 
 def test_a_given_backbone_has_no_calibration_of_its_classifier(inside):
