@@ -36,20 +36,20 @@ def main(targets: Sequence[str], workers: int = 0, force: bool = False, through:
 
     Args:
         targets: stages or `dvc.yaml` files, as `dvc repro` takes them.
-        workers: chains at a time; 0 = one for each GPU, or as many as the cores give threads to, or all that are ready
-            where another program shares them out.
+        workers: chains at a time; 0 = one for every `machine.processes` GPUs, or as many as the cores give threads to,
+            or all that are ready where another program shares them out.
         force: run every stage again, nothing from a cache.
         through: the program that starts each worker, with its options (`srun`, say): it chooses machine and GPU.
 
     Raises:
-        ScopleError: a target is unknown, or a stage failed.
+        ScopleError: a target is unknown, the GPUs are too few for `machine.processes`, or a stage failed.
     """
     started = time.monotonic()
     params = load_params()
     needs = collect(targets, all_of_them=force)
-    gpus = 0 if through else count_gpus(params)
+    gpus = [] if through else share_out_gpus(params)
     chains = to_chains(needs)
-    workers = workers or (len(chains) if through else gpus or cores(params))
+    workers = workers or (len(chains) if through else len(gpus) or cores(params))
     forced = ["--force", "--no-run-cache"] if force else []
     command = [*through, "dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *forced]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -118,17 +118,29 @@ def to_chains(needs: Needs) -> list[list[str]]:
 
 
 def cores(params: Params) -> int:
-    """How many stages the cores have threads for."""
-    return max(1, (os.cpu_count() or 1) // params.machine.threads)
+    """How many stages the cores have threads for, when each uses all of its processes."""
+    return max(1, (os.cpu_count() or 1) // (params.machine.threads * params.machine.processes))
 
 
-def count_gpus(params: Params) -> int:
-    """GPUs that the stages may use; 0 where they compute on the CPU."""
+def share_out_gpus(params: Params) -> list[str]:
+    """The GPUs of each worker, as CUDA_VISIBLE_DEVICES names them; empty where the stages compute on the CPU.
+
+    Raises:
+        ScopleError: there are fewer GPUs than `machine.processes`.
+    """
     if params.machine.device == "cpu":
-        return 0
+        return []
     import torch
 
-    return torch.cuda.device_count()
+    count, share = torch.cuda.device_count(), params.machine.processes
+    if 0 < count < share:
+        raise ScopleError(
+            f"machine.processes is {share}, but the GPUs that may be used are {count}: set it to at most {count}, or "
+            "name more GPUs in CUDA_VISIBLE_DEVICES."
+        )
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")  # numbers or UUIDs; torch counts up to the first one that is none
+    names = [str(number) for number in range(count)] if visible is None else visible.replace(" ", "").split(",")
+    return [",".join(names[first : first + share]) for first in range(0, count - share + 1, share)]
 
 
 class Spread:
@@ -139,10 +151,12 @@ class Spread:
         chains: all stages of `needs`, in chains.
         command: runs the stages that are named after it.
         workers: chains at a time.
-        gpus: GPUs to share out, one to each worker in turn; 0 for none.
+        gpus: what CUDA_VISIBLE_DEVICES is set to, for each worker in turn; empty to leave it alone.
     """
 
-    def __init__(self, needs: Needs, chains: list[list[str]], command: list[str], workers: int, gpus: int) -> None:
+    def __init__(
+        self, needs: Needs, chains: list[list[str]], command: list[str], workers: int, gpus: Sequence[str]
+    ) -> None:
         self.needs, self.waiting, self.command, self.workers, self.gpus = needs, deque(chains), command, workers, gpus
         self.done: set[str] = set()
         self.failed: list[str] = []
@@ -194,7 +208,7 @@ class Spread:
             self.failed.append(worker.chain[0])
 
     def _environment(self, seat: int) -> Mapping[str, str]:
-        return os.environ | ({"CUDA_VISIBLE_DEVICES": str(seat % self.gpus)} if self.gpus > 1 else {})
+        return os.environ | ({"CUDA_VISIBLE_DEVICES": self.gpus[seat % len(self.gpus)]} if self.gpus else {})
 
 
 class Worker:

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scople.base.errors import ScopleError
-from scople.commands.spread import Spread, collect, main, to_chains
+from scople.base.params import load_params
+from scople.commands.spread import Spread, collect, cores, main, share_out_gpus, to_chains
 
 NEEDS = {
     "raw": set(),
@@ -61,8 +63,17 @@ def log():
     ]
 
 
-def spread(workers=2, gpus=0):
+def spread(workers=2, gpus=()):
     Spread(NEEDS, to_chains(NEEDS), ["dvc", "--wait-for-lock", "repro"], workers, gpus).run()
+
+
+@pytest.fixture
+def params(root):
+    return load_params(root / "params.yaml")
+
+
+def machine(params, **settings):
+    return replace(params, machine=replace(params.machine, **({"device": "auto"} | settings)))
 
 
 def test_a_chain_goes_on_while_nothing_else_waits_for_its_last_stage():
@@ -95,10 +106,42 @@ def test_two_workers_work_at_the_same_time(dvc):
     assert most == 2
 
 
-def test_each_worker_has_a_gpu_of_its_own(dvc):
-    spread(2, gpus=2)
+def test_each_worker_has_gpus_of_its_own(dvc):
+    spread(2, gpus=["0,1", "2,3"])
     gpu = {stage: number for what, stage, number in log() if what == "begin"}
-    assert {gpu["evaluate@a"], gpu["evaluate@b"]} == {"0", "1"}
+    assert {gpu["evaluate@a"], gpu["evaluate@b"]} == {"0,1", "2,3"}
+
+
+@pytest.mark.parametrize(
+    ("visible", "count", "processes", "shares"),
+    [
+        (None, 2, 1, ["0", "1"]),
+        ("4,5,6,7", 4, 1, ["4", "5", "6", "7"]),
+        ("GPU-8932f937, GPU-51a2", 2, 1, ["GPU-8932f937", "GPU-51a2"]),
+        ("4,-1,5", 1, 1, ["4"]),  # CUDA stops at the first that is none
+        (None, 4, 2, ["0,1", "2,3"]),
+        ("4,5,6", 3, 2, ["4,5"]),
+        (None, 0, 2, []),
+    ],
+)
+def test_gpus_are_those_that_the_user_lets_be_seen(params, monkeypatch, visible, count, processes, shares):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: count)
+    assert share_out_gpus(machine(params, processes=processes)) == shares
+    assert share_out_gpus(machine(params, processes=processes, device="cpu")) == []
+
+
+def test_too_few_gpus_for_one_backbone_are_one_sentence(params, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(ScopleError, match="^machine.processes is 2, but the GPUs that may be used are 1: set it to"):
+        share_out_gpus(machine(params, processes=2))
+
+
+def test_processes_that_share_a_backbone_share_the_cores(params, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    assert [cores(machine(params, threads=2, processes=number)) for number in (1, 4, 32)] == [8, 2, 1]
 
 
 def test_a_failure_is_named_and_nothing_new_begins(dvc):
