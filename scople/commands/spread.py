@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from scople.base.errors import ScopleError
@@ -23,6 +23,9 @@ Needs = dict[str, set[str]]
 
 ATTEMPTS = 2
 """How often a chain is begun when something kills it; stages go on from their checkpoints."""
+
+NAMED = 3
+"""How many stages a sentence names."""
 
 PACE = 0.05
 """Seconds between two looks at the workers."""
@@ -42,7 +45,8 @@ def main(targets: Sequence[str], workers: int = 0, force: bool = False, through:
         through: the program that starts each worker, with its options (`srun`, say): it chooses machine and GPU.
 
     Raises:
-        ScopleError: a target is unknown, the GPUs are too few for `machine.processes`, or a stage failed.
+        ScopleError: a target is unknown, the GPUs are too few for `machine.processes`, a stage failed, or `through` did
+            not wait for them.
     """
     started = time.monotonic()
     params = load_params()
@@ -55,6 +59,12 @@ def main(targets: Sequence[str], workers: int = 0, force: bool = False, through:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"spread: {len(needs)} stages to run, {min(workers, len(chains))} at a time", flush=True)
     Spread(needs, chains, command, workers, gpus).run()
+    if through and (left := unfinished(needs)):
+        more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+        raise ScopleError(
+            f"`{' '.join(through)}` returned before {', '.join(left[:NAMED])}{more} of {len(needs)} stages had run: "
+            "let --through name a program that waits for what it starts (srun, not sbatch) and call it again."
+        )
     if subprocess.run(["dvc", "repro", "--quiet", *targets], check=False).returncode:  # nothing is left to run
         raise ScopleError(
             f"`dvc repro {' '.join(targets)}` does not agree that all is done, see above: call it itself."
@@ -90,6 +100,32 @@ def collect(targets: Sequence[str], *, all_of_them: bool = False) -> Needs:
                 stage.addressing: {each.addressing for each in stale & set(graph.successors(stage))}
                 for stage in sorted(stale, key=order.__getitem__)
             }
+    except DvcException as error:
+        raise ScopleError(f"DVC says: {error}.") from error
+
+
+def unfinished(stages: Collection[str]) -> list[str]:
+    """Those of the stages that have yet to run; not those that DVC runs at every call.
+
+    Raises:
+        ScopleError: DVC cannot read its files.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+    from dvc.stage import Stage
+
+    def is_left(stage: Stage) -> bool:
+        try:
+            return not (stage.always_changed or stage.is_callback) and stage.changed()
+        except LockError:  # it is running
+            return True
+
+    try:
+        with Repo() as repo, repo.lock:
+            return [stage.addressing for stage in repo.index.stages if stage.addressing in stages and is_left(stage)]
+    except LockError:  # so is another
+        return list(stages)
     except DvcException as error:
         raise ScopleError(f"DVC says: {error}.") from error
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from scople.base.errors import ScopleError
@@ -161,12 +162,22 @@ def test_a_killed_worker_is_replaced_once(dvc, capsys):
 
 def test_another_program_may_start_the_workers(dvc, monkeypatch):
     monkeypatch.setattr("scople.commands.spread.collect", lambda targets, all_of_them: NEEDS)
+    monkeypatch.setattr("scople.commands.spread.unfinished", lambda stages: [])
     monkeypatch.setattr("scople.commands.spread.load_params", lambda: None)
     program = dvc / "bin" / "srun"
     program.write_text('#!/bin/sh\necho "$1" >> starts\nshift\nexec "$@"\n')
     program.chmod(0o755)
     assert main(["dvc.yaml"], through=["srun", "--gpus=1"]).startswith("everything is up to date, 9 stages ran")
     assert Path("starts").read_text() == "--gpus=1\n" * len(to_chains(NEEDS))
+
+
+def test_a_program_that_does_not_wait_is_told_from_one_that_does(dvc, monkeypatch):
+    monkeypatch.setattr("scople.commands.spread.collect", lambda targets, all_of_them: NEEDS)
+    monkeypatch.setattr("scople.commands.spread.unfinished", lambda stages: list(NEEDS))
+    monkeypatch.setattr("scople.commands.spread.load_params", lambda: None)
+    with pytest.raises(ScopleError, match="^`true -x` returned before raw, parse, pretrain@a and 6 more of 9 stages"):
+        main(["dvc.yaml"], through=["true", "-x"])
+    assert not Path("log").exists()  # nothing is computed here instead
 
 
 PIPELINE = """
@@ -213,7 +224,9 @@ def test_interrupted_killed_and_called_again_it_ends_with_the_bytes_of_dvc_repro
     assert "Traceback" not in said
     process = begin(place)
     time.sleep(10)
-    subprocess.run(["pkill", "-9", "-f", "dvc.*--single-item.*work"], check=False)
+    for worker in psutil.Process(process.pid).children():
+        if "--single-item" in (words := worker.cmdline()) and words[-1].startswith("work@"):
+            worker.kill()
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     said, _ = begin(place).communicate(timeout=60)
@@ -223,6 +236,39 @@ def test_interrupted_killed_and_called_again_it_ends_with_the_bytes_of_dvc_repro
     assert (place / "all.txt").read_bytes() == (alone / "all.txt").read_bytes()
     lines = [sorted((folder / "dvc.lock").read_text().splitlines()) for folder in (place, alone)]
     assert lines[0] == lines[1]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # a library of DVC's
+def test_what_a_program_has_left_undone_is_not_computed_here(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(real(root, tmp_path / "place"))
+    with pytest.raises(ScopleError, match="^`true` returned before first, work@a, work@b and 2 more of 5 stages"):
+        main(["dvc.yaml"], through=["true"])
+    assert not Path("first.txt").exists()
+
+
+ALWAYS = """
+stages:
+  stamp:
+    cmd: date +%N > stamp.txt
+    always_changed: true
+    outs: [stamp.txt]
+  call:
+    cmd: echo called
+  use:
+    cmd: cp stamp.txt used.txt
+    deps: [stamp.txt]
+    outs: [used.txt]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # a library of DVC's
+def test_stages_that_always_run_do_not_count_as_left_undone(root, tmp_path, monkeypatch):
+    place = real(root, tmp_path / "place")
+    (place / "dvc.yaml").write_text(ALWAYS)
+    monkeypatch.chdir(place)
+    assert "3 stages ran" in main(["dvc.yaml"], through=["env"])
 
 
 @pytest.mark.slow
