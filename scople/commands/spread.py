@@ -12,8 +12,8 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from scople.base.errors import ScopleError
 from scople.base.params import Params, load_params
@@ -30,8 +30,8 @@ NAMED = 3
 PACE = 0.05
 """Seconds between two looks at the workers."""
 
-PATIENCE = 30
-"""Seconds that interrupted workers have to clean up."""
+ENDINGS = ((signal.SIGINT, 30), (signal.SIGTERM, 10), (signal.SIGKILL, 5))
+"""Signals that end workers, one after the other, and the seconds that each gives them to clean up."""
 
 
 def main(targets: Sequence[str], workers: int = 0, force: bool = False, through: Sequence[str] = ()) -> str:
@@ -206,19 +206,20 @@ class Spread:
             ScopleError: a stage failed; the chains that were running have ended, no other was started.
             KeyboardInterrupt: it was interrupted; so were the workers.
         """
-        try:
-            while self.running or (self.waiting and not self.failed):
-                for seat in range(self.workers):
-                    if seat in self.running and self.running[seat].has_ended():
-                        self._settle(self.running.pop(seat))
-                    if seat not in self.running and not self.failed and (chain := self._next()):
-                        self.attempts[chain[0]] = self.attempts.get(chain[0], 0) + 1
-                        self.running[seat] = Worker(self.command, chain, self._environment(seat))
-                time.sleep(PACE)
-        except KeyboardInterrupt:
-            for worker in self.running.values():
-                worker.interrupt()
-            raise
+        with kept_signals() as signals:
+            try:
+                while (self.running or (self.waiting and not self.failed)) and not signals:
+                    for seat in range(self.workers):
+                        if seat in self.running and self.running[seat].has_ended():
+                            self._settle(self.running.pop(seat))
+                        if seat not in self.running and not self.failed and (chain := self._next()):
+                            self.attempts[chain[0]] = self.attempts.get(chain[0], 0) + 1
+                            self.running[seat] = Worker(self.command, chain, self._environment(seat))
+                    time.sleep(PACE)
+            finally:
+                end(self.running.values())
+        if signals:
+            raise KeyboardInterrupt
         if self.failed:
             raise ScopleError(
                 f"{' and '.join(self.failed)} failed, see above; {len(self.done)} of {len(self.needs)} stages are "
@@ -276,17 +277,39 @@ class Worker:
         """Whether a signal ended it or one of its stages."""
         return self._process.returncode < 0 or bool(re.search(r"exited with -\d+", self._said))
 
-    def interrupt(self) -> None:
-        """End it as Ctrl-C does, and wait until it has cleaned up."""
+    def send(self, number: int) -> None:
+        """Send a signal to it and to all that it has started in its group."""
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGINT)
-        try:
-            self._process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self._process.pid, number)
 
     def _pass_on(self) -> None:
         with self._process.stdout as lines:
             for line in lines:
                 self._said = line
                 print(line, end="", flush=True)
+
+
+def end(workers: Collection[Worker]) -> None:
+    """End all workers at the same time, first as Ctrl-C does, and wait until they have cleaned up."""
+    for number, patience in ENDINGS:
+        for worker in workers:
+            if not worker.has_ended():
+                worker.send(number)
+        until = time.monotonic() + patience
+        while time.monotonic() < until and not all(worker.has_ended() for worker in workers):
+            time.sleep(PACE)
+
+
+@contextmanager
+def kept_signals() -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM break into nothing while this is open: their numbers are kept in the list."""
+    numbers: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # a shell without job control has its background jobs ignore Ctrl-C
+            signal.signal(number, lambda number, _: numbers.append(number))
+    try:
+        yield numbers
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

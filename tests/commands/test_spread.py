@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,6 +160,43 @@ def test_a_killed_worker_is_replaced_once(dvc, capsys):
     begun = [stage for what, stage, _ in log() if what == "begin"]
     assert begun.count("pretrain@a") == 2  # DVC itself would skip it
     assert "pretrain@a was killed, it is begun once more" in capsys.readouterr().out
+
+
+STUBBORN = """#!{python}
+import os, signal, sys, time
+def noted(number, _):
+    open(f"{{sys.argv[-1]}}.told", "w").write(str(time.monotonic()))
+signal.signal(signal.SIGINT, noted)
+with open(f"{{sys.argv[-1]}}.pid", "w") as file:
+    file.write(str(os.getpid()))
+time.sleep(60)
+"""
+
+
+def test_interrupted_twice_all_workers_are_told_at_once_and_none_is_left_behind(dvc, monkeypatch):
+    (dvc / "bin" / "dvc").write_text(STUBBORN.format(python=sys.executable))
+    monkeypatch.setattr("scople.commands.spread.ENDINGS", ((signal.SIGINT, 3), (signal.SIGTERM, 30)))
+
+    def interrupt():
+        for wanted in ("*.pid", "*.told"):
+            while len([each for each in Path().glob(wanted) if each.read_text()]) < 2 and not over.wait(0.05):
+                pass
+            os.kill(os.getpid(), signal.SIGINT)
+
+    over = threading.Event()
+    threading.Thread(target=interrupt).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Spread({"a": set(), "b": set()}, [["a"], ["b"]], ["dvc"], 2, []).run()
+        told = [float(Path(f"{stage}.told").read_text()) for stage in "ab"]
+        assert abs(told[0] - told[1]) < 2
+        left = [int(each.read_text()) for each in Path().glob("*.pid") if psutil.pid_exists(int(each.read_text()))]
+        assert not left
+    finally:
+        over.set()
+        for each in Path().glob("*.pid"):
+            with suppress(ProcessLookupError):
+                os.kill(int(each.read_text()), signal.SIGKILL)
 
 
 def test_another_program_may_start_the_workers(dvc, monkeypatch):
