@@ -253,7 +253,7 @@ class Worker:
 
     def __init__(self, command: list[str], chain: list[str], environment: Mapping[str, str]) -> None:
         self.chain = chain
-        self._said = ""
+        self._stage_was_killed = False
         self._process = subprocess.Popen(
             [*command, *chain],
             env=environment,
@@ -274,8 +274,8 @@ class Worker:
         return self._process.returncode == 0
 
     def was_killed(self) -> bool:
-        """Whether a signal ended it or one of its stages."""
-        return self._process.returncode < 0 or bool(re.search(r"exited with -\d+", self._said))
+        """Whether a signal ended it, one of its stages, or what another program started for it."""
+        return tells_of_signal(self._process.returncode) or self._stage_was_killed
 
     def send(self, number: int) -> None:
         """Send a signal to it and to all that it has started in its group."""
@@ -285,8 +285,17 @@ class Worker:
     def _pass_on(self) -> None:
         with self._process.stdout as lines:
             for line in lines:
-                self._said = line
+                if code := re.search(r"failed to run: .*exited with (-?\d+)", line):  # DVC; others may speak after it
+                    self._stage_was_killed = tells_of_signal(int(code[1]))
                 print(line, end="", flush=True)
+
+
+def tells_of_signal(code: int) -> bool:
+    """Whether a signal ended the program that has this exit code, or the one that it passes it on for, as shells do.
+
+    DVC's own 255 for any failure is none of these.
+    """
+    return code < 0 or 128 < code <= 128 + max(signal.valid_signals())
 
 
 def end(workers: Collection[Worker]) -> None:

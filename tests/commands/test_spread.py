@@ -37,7 +37,7 @@ for stage in stages:
         log.write(f"{{time.monotonic()}} begin {{stage}} {{os.environ.get('CUDA_VISIBLE_DEVICES', '-')}}\\n")
     print("made", stage, flush=True)
     if os.path.exists(f"{{stage}}.fails"):
-        sys.exit("no such luck")
+        sys.exit(open(f"{{stage}}.fails").read() or "no such luck")
     if os.path.exists(f"{{stage}}.dies"):
         os.remove(f"{{stage}}.dies")
         os.kill(os.getpid(), 9)
@@ -160,6 +160,43 @@ def test_a_killed_worker_is_replaced_once(dvc, capsys):
     begun = [stage for what, stage, _ in log() if what == "begin"]
     assert begun.count("pretrain@a") == 2  # DVC itself would skip it
     assert "pretrain@a was killed, it is begun once more" in capsys.readouterr().out
+
+
+THROUGH = """#!/bin/sh
+"$@"
+code=$?
+echo "srun: error: task 0: exited with code $code"
+exit {}
+"""
+
+
+def through(place, code):
+    """What the workers print and how they end is wrapped in a program, as Slurm does it."""
+    program = place / "bin" / "srun"
+    program.write_text(THROUGH.format(code))
+    program.chmod(0o755)
+    Spread(NEEDS, to_chains(NEEDS), ["srun", "dvc", "repro"], 2, []).run()
+
+
+def test_a_worker_killed_under_another_program_is_replaced_once(dvc, capsys):
+    Path("features@a.dies").touch()
+    through(dvc, "$code")  # 137
+    assert "pretrain@a was killed, it is begun once more" in capsys.readouterr().out
+
+
+def test_a_failure_under_another_program_is_no_kill(dvc):
+    Path("features@a.fails").touch()
+    with pytest.raises(ScopleError, match="^pretrain@a failed"):
+        through(dvc, "$((code ? 255 : 0))")  # DVC's code
+    assert [stage for what, stage, _ in log() if what == "begin"].count("pretrain@a") == 1
+
+
+@pytest.mark.parametrize(("code", "times"), [(-9, 2), (137, 2), (1, 1)])
+def test_a_stage_killed_under_dvc_is_begun_once_more(dvc, code, times):
+    Path("features@a.fails").write_text(f"ERROR: failed to reproduce 'x': failed to run: x, exited with {code}")
+    with pytest.raises(ScopleError, match="^pretrain@a failed"):
+        through(dvc, "$((code ? 255 : 0))")
+    assert [stage for what, stage, _ in log() if what == "begin"].count("pretrain@a") == times
 
 
 STUBBORN = """#!{python}
