@@ -106,7 +106,7 @@ def spread(
     ] = 0,
     force: Annotated[bool, typer.Option("--force", help="Run every stage again, nothing from a cache.")] = False,
     through: Annotated[
-        str, typer.Option(help="Program that starts each worker, with its options, such as 'srun --gpus 1'.")
+        str, typer.Option(help="Program that starts each worker and waits for it, with its options: 'srun --gpus 1'.")
     ] = "",
 ) -> None:
     """Run the pipeline, several stages beside each other.

@@ -5,6 +5,7 @@ DVC runs one stage after another. The splits do not depend on each other, so wor
 graph allows it. DVC's locks keep the workers apart. The results have the same bytes as those of `dvc repro`.
 """
 
+import io
 import os
 import re
 import signal
@@ -198,6 +199,7 @@ class Spread:
         self.failed: list[str] = []
         self.running: dict[int, Worker] = {}
         self.attempts: dict[str, int] = {}
+        self.alone = min(workers, len(chains)) <= 1
 
     def run(self) -> None:
         """Run all chains.
@@ -214,7 +216,8 @@ class Spread:
                             self._settle(self.running.pop(seat))
                         if seat not in self.running and not self.failed and (chain := self._next()):
                             self.attempts[chain[0]] = self.attempts.get(chain[0], 0) + 1
-                            self.running[seat] = Worker(self.command, chain, self._environment(seat))
+                            label = "" if self.alone else f"{chain[0]} | "
+                            self.running[seat] = Worker(self.command, chain, self._environment(seat), label)
                     time.sleep(PACE)
             finally:
                 end(self.running.values())
@@ -249,17 +252,16 @@ class Spread:
 
 
 class Worker:
-    """One chain under DVC, in a process group of its own; what it prints is passed on line by line."""
+    """One chain under DVC, in a process group of its own; what it prints is passed on line by line, after the label."""
 
-    def __init__(self, command: list[str], chain: list[str], environment: Mapping[str, str]) -> None:
-        self.chain = chain
+    def __init__(self, command: list[str], chain: list[str], environment: Mapping[str, str], label: str) -> None:
+        self.chain, self._label = chain, label
         self._stage_was_killed = False
         self._process = subprocess.Popen(
             [*command, *chain],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,  # not a terminal: bars of several workers would overwrite each other
-            text=True,
             start_new_session=True,
         )
         self._reader = threading.Thread(target=self._pass_on, daemon=True)
@@ -283,11 +285,13 @@ class Worker:
             os.killpg(self._process.pid, number)
 
     def _pass_on(self) -> None:
-        with self._process.stdout as lines:
-            for line in lines:
+        # Lines end with \n only: what a bar draws over, a carriage return before it, is dropped.
+        with io.TextIOWrapper(self._process.stdout, errors="backslashreplace", newline="\n") as lines:
+            for drawn in lines:
+                line = drawn.rstrip("\r\n").rpartition("\r")[2]
                 if code := re.search(r"failed to run: .*exited with (-?\d+)", line):  # DVC; others may speak after it
                     self._stage_was_killed = tells_of_signal(int(code[1]))
-                print(line, end="", flush=True)
+                print(f"{self._label}{line}\n", end="", flush=True)
 
 
 def tells_of_signal(code: int) -> bool:

@@ -147,6 +147,25 @@ def test_processes_that_share_a_backbone_share_the_cores(params, monkeypatch):
     assert [cores(machine(params, threads=2, processes=number)) for number in (1, 4, 32)] == [8, 2, 1]
 
 
+def test_lines_of_workers_beside_each_other_say_whose_they_are(dvc, capsys):
+    spread(2)
+    said = capsys.readouterr().out.splitlines()
+    assert {"pretrain@a | made features@a", "pretrain@b | made features@b", "tables | made tables"} <= set(said)
+
+
+def test_a_worker_alone_says_no_name(dvc, capsys):
+    spread(1)
+    assert "made features@a" in capsys.readouterr().out.splitlines()
+
+
+def test_of_a_bar_the_last_state_is_passed_on(dvc, capsys):
+    drawn = r"a:  0%%\ra: 99%%\ra: 100%%\r\nend \351\n"
+    (dvc / "bin" / "dvc").write_text(f"#!/bin/sh\nprintf '{drawn}'\n")
+    Spread({"a": set(), "b": set()}, [["a"], ["b"]], ["dvc"], 2, []).run()
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("a |")]
+    assert lines == ["a | a: 100%", r"a | end \xe9"]
+
+
 def test_a_failure_is_named_and_nothing_new_begins(dvc):
     Path("features@a.fails").touch()
     with pytest.raises(ScopleError, match="^pretrain@a failed, see above; 5 of 9 stages are done"):
