@@ -43,6 +43,10 @@ CLASSES = 55
 TOLERANCE = 1e-3
 """Largest difference between both formulations; their float32 logits on random weights differ by some 1e-5."""
 
+SMALL_FRAMES = 40
+"""Of the step whose gradients are compared: the package shifts longer maps than `temporal_shift.SHORT` in another way,
+and the blocks after the first stride have half of the frames, so both ways are in it."""
+
 PRODUCTS = {"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"}
 MOVES = ("copy_", "index", "gather", "scatter", "cat", "clone")
 PARTS = ("linear maps", "norms", "moves", "element by element")
@@ -84,10 +88,15 @@ class Step:
         return {name: parameter.grad for name, parameter in self.model.named_parameters()}
 
 
+def allow_tf32(allowed: bool) -> None:
+    """Whether CUDA's products may read float32 numbers with 10 bits; PyTorch lets convolutions unless it is told."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+
+
 def require_equal(step: Step, device: torch.device) -> None:
     """Stop unless the formulations agree: logits of a step in float32, gradients of a small one in float64."""
     difference = (step.forward(ours) - step.forward(published_logits)).abs().max().item()
-    small = Step(16, 5, 3, device, "float32")
+    small = Step(SMALL_FRAMES, 5, 3, device, "float32")
     small.model.double()
     small.x = small.x.double()
     expected = {name: gradient.clone() for name, gradient in small.train(published_logits).items()}
@@ -97,8 +106,8 @@ def require_equal(step: Step, device: torch.device) -> None:
         raise SystemExit(f"error: the two formulations differ by {difference:.1e}, more than {TOLERANCE}.")
 
 
-def shares(call: Callable[[], object], device: torch.device) -> Counter[str]:
-    """Part → its time in a call, in any unit."""
+def shares(call: Callable[[], object], device: torch.device) -> list[float | str]:
+    """Per cent of a call's time in each of `PARTS`; empty where the profiler has no times of the device."""
     on_gpu = device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
     with profile(activities=activities) as profiler:
@@ -108,7 +117,8 @@ def shares(call: Callable[[], object], device: torch.device) -> Counter[str]:
         if entry.key.startswith("aten::"):
             spent = entry.self_device_time_total if on_gpu else entry.self_cpu_time_total
             parts[part_of(entry.key)] += spent
-    return parts
+    total = parts.total()
+    return [100 * parts[part] / total if total else "" for part in PARTS]
 
 
 def part_of(operation: str) -> str:
@@ -134,6 +144,7 @@ def main() -> None:
     arguments = parser.parse_args()
     params, device = load_params(), torch.device(arguments.device)
     settle(params.machine.arithmetic, arguments.threads)
+    allow_tf32(False)  # both formulations are compared in float32
 
     speed, bandwidth = product_rate(device), copy_rate(device)
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {arguments.threads} threads"
@@ -146,7 +157,7 @@ def main() -> None:
         step = Step(scale.frames, scale.pretrain.width, batch, device, "float32")
         require_equal(step, device)
         step = Step(scale.frames, scale.pretrain.width, batch, device, arguments.precision)
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = arguments.precision == "tf32"
+        allow_tf32(arguments.precision == "tf32")
         for what, call in (("forward", step.forward), ("training", step.train)):
             ways = {"ours": functools.partial(call, ours), "published": functools.partial(call, published_logits)}
             for way in ways.values():  # what is done once only
@@ -169,9 +180,8 @@ def main() -> None:
                         peak_memory(way, device),
                     ]
                 )
-                spent = shares(way, device)
-                parts.append([size, what, name, *(100 * spent[part] / spent.total() for part in PARTS)])
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+                parts.append([size, what, name, *shares(way, device)])
+        allow_tf32(False)
     heads = ["size", "batch", "what", "way", "s a sample", "least", "processor s", "published / ours", "GFLOP"]
     heads += ["arithmetic s", "GB", "traffic s", "peak GB"]
     print(tabulate(rows, heads, tablefmt="github", floatfmt=".3g"), end="\n\n")

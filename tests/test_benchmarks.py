@@ -1,13 +1,16 @@
 """What the benchmarks hold the package to, and what they count."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import methods
+from benchmarks import methods, pretrain_step
 from benchmarks.limits import ByteCounter, counted, peak_memory
 from benchmarks.pretrain_step import part_of
 from benchmarks.published_backbone import published_logits, shift_by_index
+from scople.backbone import shift_gcn
 from scople.backbone.shift_gcn import ShiftGCN
 from scople.backbone.temporal_shift import temporal_shift
 from scople.methods.method import ClassTexts, Method, Samples, Update
@@ -106,6 +109,43 @@ def test_peak_memory_is_that_of_the_call():
 
     call()
     assert peak_memory(call, torch.device("cpu")) == pytest.approx(0.06, rel=0.3)
+
+
+def test_formulations_are_compared_without_tf32(monkeypatch):
+    """PyTorch allows it to convolutions, which only the published formulation has."""
+    found = []
+
+    def compared(*_):
+        found.append((torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32))
+        raise SystemExit
+
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setattr(pretrain_step, "require_equal", compared)
+    for name in ("product_rate", "copy_rate"):
+        monkeypatch.setattr(pretrain_step, name, lambda _: 1.0)
+    monkeypatch.setattr(sys, "argv", ["pretrain_step", "--profile", "demo", "--precision", "tf32"])
+    with pytest.raises(SystemExit):
+        pretrain_step.main()
+    assert found == [(False, False)]
+
+
+def test_gradients_are_compared_for_long_and_short_maps(monkeypatch):
+    lengths = set()
+
+    def noted(x, *words):
+        lengths.add(x.shape[-1] > shift_gcn.SHORT)
+        return temporal_shift(x, *words)
+
+    monkeypatch.setattr(shift_gcn, "temporal_shift", noted)
+    pretrain_step.require_equal(pretrain_step.Step(16, 2, 2, torch.device("cpu"), "float32"), torch.device("cpu"))
+    assert lengths == {False, True}
+
+
+def test_shares_are_per_cent_or_empty_without_times(monkeypatch):
+    a, device = torch.ones(30, 30), torch.device("cpu")
+    assert sum(pretrain_step.shares(lambda: torch.mm(a, a).add_(1.0), device)) == pytest.approx(100)
+    monkeypatch.setattr(torch.profiler.profile, "key_averages", lambda _: [])
+    assert pretrain_step.shares(lambda: torch.mm(a, a), device) == [""] * 4
 
 
 def test_parts_of_a_step():
