@@ -3,6 +3,9 @@
     python -m benchmarks.full_run --device cuda [--autocast bfloat16]          57,767 samples, 100 epochs
     python -m benchmarks.full_run --samples 2560 --epochs 1                    ten steps, the rest extrapolated
 
+The first line with a time comes after 500 steps, extrapolated, so that a run that is ended early has said something.
+The last line is of the whole run.
+
 It calls `scople.methods.fitting.fit` as the train stage does, with the settings of `params.yaml`, on random features of
 the right shape and, for CLIP, random weights in the shapes of ViT-B/32; both take the time that real ones do.
 """
@@ -21,9 +24,12 @@ from scople.methods.fitting import fit
 from scople.methods.method import ClassTexts
 from scople.methods.scople import Scople, ScopleSettings
 
+FIRST = 500
+"""Steps after which a first time is printed; on a GPU some seconds."""
+
 
 def main() -> None:
-    """Train a few steps to warm up, then measure; `fit` ends with reading the losses, so nothing is left in flight."""
+    """Train a few steps to warm up, then some for a first time, then all."""
     params = load_params()
     train = params.profiles["paper"].train
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -50,22 +56,27 @@ def main() -> None:
     )
     method, texts = Scople(settings, model), ClassTexts(tuple(class_names), {})
     running = {"seed": params.seed, "device": torch.device(arguments.device)}
+    name = torch.cuda.get_device_name() if arguments.device == "cuda" else f"CPU, {arguments.threads} threads"
+    print(f"{name}, {arguments.encoder}, {len(class_names)} classes, autocast {arguments.autocast}", flush=True)
     few = slice(2 * train.batch_size)
     fit(method, replace(settings.recipe(), epochs=1), features[few], targets[few], texts, **running)
-    start = time.perf_counter()
-    fit(method, settings.recipe(), features, targets, texts, **running)
-    seconds = time.perf_counter() - start
 
-    steps = arguments.epochs * -(-arguments.samples // train.batch_size)
-    whole = train.epochs * -(-SAMPLES // train.batch_size)
-    name = torch.cuda.get_device_name() if arguments.device == "cuda" else f"CPU, {arguments.threads} threads"
-    print(f"{name}, {arguments.encoder}, {len(class_names)} classes, autocast {arguments.autocast}")
-    print(f"{seconds:.1f} s for {steps} steps of {train.batch_size} samples, {1000 * seconds / steps:.1f} ms a step")
-    if steps != whole:
-        print(f"extrapolated to the paper's {whole} steps: {seconds * whole / steps:.0f} s", end="")
-    else:
-        print(f"the whole run: {seconds:.0f} s", end="")
-    print(f" (the paper: {60 * PAPER_MINUTES['scople']} s on an A100)")
+    a_pass, whole = -(-arguments.samples // train.batch_size), train.epochs * -(-SAMPLES // train.batch_size)
+    recipe, steps = settings.recipe(), arguments.epochs * a_pass
+    parts = [(replace(recipe, epochs=0, steps=FIRST), FIRST)] if steps > FIRST else []
+    for part, count in [*parts, (recipe, steps)]:
+        start = time.perf_counter()
+        fit(method, part, features, targets, texts, **running)  # ends with reading the losses: nothing is in flight
+        print(told(time.perf_counter() - start, count, whole, train.batch_size), flush=True)
+
+
+def told(seconds: float, steps: int, whole: int, batch_size: int) -> str:
+    """A measured part of the training and what follows for the paper's `whole` steps."""
+    measured = f"{seconds:.1f} s for {steps} steps of {batch_size} samples, {1000 * seconds / steps:.1f} ms a step"
+    what = "the whole run" if steps == whole else f"extrapolated to the paper's {whole} steps"
+    return (
+        f"{measured}; {what}: {seconds * whole / steps:.0f} s (the paper: {60 * PAPER_MINUTES['scople']} s on an A100)"
+    )
 
 
 if __name__ == "__main__":
