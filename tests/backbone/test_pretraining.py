@@ -114,7 +114,8 @@ def test_a_long_epoch_says_what_is_left_of_it(monkeypatch, capsys):
 def test_no_step_waits_for_the_host_or_the_host_for_a_step():
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    training, device = Waving(19), torch.device("cuda")
+    # The first blocks' maps are shifted in the way of long ones, the others in the way of short ones.
+    training, device = Waving(19, frames=40), torch.device("cuda")
     with seeded(1, "test"):
         model = ShiftGCN(num_classes=3, width=2).to(device).train()
     optimiser = torch.optim.SGD(parameter_groups(model), 0.1, momentum=0.9, nesterov=True)
