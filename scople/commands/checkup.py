@@ -1,4 +1,4 @@
-"""The checks of `doctor` that need the packages: archives, text weights, device, memory and disk.
+"""The checks of `doctor` that need the packages: archives, given weights, device, memory and disk.
 
 Archives are judged by their tables of contents alone. Memory and disk are estimates from the settings of the active
 profile, meant to tell a machine that will do from one that will not.
@@ -24,7 +24,8 @@ from scople.data.joint_features import INTERVALS
 from scople.data.samples import BROKEN, Note
 from scople.formats.datasets import DataSet
 from scople.formats.recordings import STRANGER, UNUSED, PkuVideos, Plan
-from scople.pipeline.layout import DATASETS, Layout
+from scople.pipeline.given import load_given
+from scople.pipeline.layout import DATASETS, Layout, load_problem
 from scople.pipeline.running import device
 from scople.text.loading import find_weights, random_tower
 
@@ -78,6 +79,9 @@ def examine(params: Params) -> Iterator[Finding]:
             samples[name] = recordings * (INSTANCES if isinstance(dataset.recordings, PkuVideos) else 1)
             size = dataset.expected.gigabytes * GB if dataset.expected else 0.0
         wanted[folder] = max(wanted[folder], size)  # data sets may share a folder
+    for name, entry in params.splits.items():
+        if entry.backbone_weights:
+            yield examine_backbone(params, name)
     yield examine_weights(params.scale)
     yield examine_device(params)
     yield examine_arithmetic(params)
@@ -143,6 +147,17 @@ def examine_archives(
     elif len(notes[BROKEN]) > method.max_broken * plan.members:
         advice = f"get the archive again or raise max_broken, which is {method.max_broken:g} of {plan.members:,} files"
     return Finding(subject, found, wish, advice), plan
+
+
+def examine_backbone(params: Params, split_name: str) -> Finding:
+    """Load the backbone that takes the place of a split's pre-training, as the stages will."""
+    subject, wish = f"backbone of {split_name}", f"a Shift-GCN of width {params.scale.pretrain.width} for its classes"
+    try:
+        split, classes = load_problem(params, split_name)
+        given = load_given(params, split, len(classes))
+    except ScopleError as error:
+        return _refused(subject, error, wish)
+    return Finding(subject, f"{params.splits[split_name].backbone_weights}, {given.note}", wish)
 
 
 def examine_weights(scale: Profile) -> Finding:

@@ -15,6 +15,7 @@ import psutil
 import torch
 
 from scople.backbone.feeding import is_kept
+from scople.base.documents import read_document
 from scople.base.errors import ScopleError
 from scople.base.params import Params, Profile
 from scople.base.shapes import JOINTS, PERSONS
@@ -27,7 +28,7 @@ from scople.pipeline.layout import DATASETS, Layout, load_problem
 from scople.pipeline.running import device
 
 TRAINING_SHARE = 0.7
-"""Samples by training subjects where nothing can be counted: NTU-60 has 71 %, NTU-120 55 %, PKU-MMD 87 %."""
+"""Samples by training subjects where nothing can be counted or is told; PKU-MMD has 87 %."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,18 @@ def count(params: Params, dataset: DataSet, plan: Plan | None, index: Path) -> C
         return Counted(classes * params.demo.training_samples, classes * params.demo.test_samples, "to be written")
     expected = dataset.expected.recordings - dataset.expected.missing if dataset.expected else 0
     samples = expected * (INSTANCES if isinstance(recordings, PkuVideos) else 1)
+    if 0 < (told := expected_training(dataset.name)) <= samples:
+        return Counted(told, samples - told, "as expected")
     training = round(TRAINING_SHARE * samples)
     return Counted(training, samples - training, f"as expected, {TRAINING_SHARE:.0%} for training")
+
+
+def expected_training(name: str) -> int:
+    """Training samples that a data set's description expects, of whichever source; 0 where none says so."""
+    path = DATASETS / f"{name}.yaml"
+    sources = ("", *read_document(path).get("sources", ()))
+    expected = (DataSet.load(path, source).expected for source in sources)
+    return next((each.training for each in expected if each and each.training), 0)
 
 
 def split_seconds(params: Params, split_name: str, counted: Counted, rates: Rates) -> dict[str, float]:
@@ -116,6 +127,8 @@ def split_seconds(params: Params, split_name: str, counted: Counted, rates: Rate
     backbones, epochs = len(params.backbone_seeds), scale.pretrain.epochs
     readings = 1 if is_kept(training * size, device(params)) else epochs
     pretrained = training * (epochs * rates.training_sample + readings * reading)
+    if params.splits[split_name].backbone_weights:  # they only say what they make of the training part
+        pretrained = training * (rates.forward_sample + reading)
     extracted = (training + test) * (rates.forward_sample + reading)
 
     learned = round(training * inner / seen * (1 - params.method.gate_holdout))
@@ -166,8 +179,8 @@ def makespan(times: list[float], workers: int) -> float:
 
 
 def shown(seconds: float) -> str:
-    """Two digits and a unit that a person would choose: 4.1 s, 37 s, 12 min, 5.3 h, 11 days."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.2g} {unit}" if seconds < 100 * size else f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds:.0f} s"
+    """Two digits and a unit that a person would choose: 4.1 s, 37 s, 12 min, 5.3 h, 11 days; three from 99.5 on."""
+    units = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
+    size, unit = next((each for each in units if seconds >= 2 * each[0]), units[-1])
+    value = seconds / size
+    return f"{value:.2g} {unit}" if value < 99.5 else f"{value:.0f} {unit}"

@@ -6,12 +6,13 @@ import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import raw_files
 import yaml
 
-from scople.base.params import load_params
+from scople.base.params import SplitEntry, load_params
 from scople.commands import checkup, doctor, environment
 from scople.formats.datasets import DataSet, Expected
 from scople.text.minilm import _package_folder
@@ -247,6 +248,23 @@ def test_other_encoders_are_looked_for_by_their_names(root, tmp_path, monkeypatc
     finding = checkup.examine_weights(replace(scale, text_encoder=f"sbert:{place}", text_weights="folder"))
     assert finding.found == f"{place / 'model.safetensors'}, names and shapes are checked when it is loaded"
     assert finding.advice == ""
+
+
+def test_a_given_backbone_is_loaded_and_a_bad_one_said_in_a_sentence(root, monkeypatch):
+    monkeypatch.chdir(root)
+    params = load_params()
+    entry = SplitEntry("ntu60", backbone_weights="nowhere/given.pt")
+    params = replace(params, splits={"ntu60_48_12": params.splits["ntu60_48_12"], "ntu60_55_5": entry})
+    findings = [each for each in checkup.examine(params) if each.subject.startswith("backbone")]
+    assert [(each.subject, each.advice) for each in findings] == [
+        ("backbone of ntu60_55_5", "do so and call this again")
+    ]
+    assert findings[0].found.startswith("nowhere/given.pt, the backbone_weights of split 'ntu60_55_5', is no file: put")
+    monkeypatch.setattr(checkup, "load_given", lambda *_: SimpleNamespace(note="its note"))
+    finding = checkup.examine_backbone(params, "ntu60_55_5")
+    assert str(finding) == (
+        "ok    backbone of ntu60_55_5: nowhere/given.pt, its note; expected a Shift-GCN of width 16 for its classes"
+    )
 
 
 def call(place):

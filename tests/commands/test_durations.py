@@ -69,6 +69,16 @@ def test_a_split_is_what_its_stages_do(paper):
     assert spent["evaluate"] == pytest.approx(2 + 3 * text + 2 * -(-16_500 // 256) * batch)
 
 
+def test_a_given_backbone_looks_at_the_training_part_once(paper):
+    counted = Counted(40_000, 16_500, "")
+    entry = replace(paper.splits["ntu60_55_5"], backbone_weights="some.pt")
+    given = replace(paper, splits=paper.splits | {"ntu60_55_5": entry})
+    spent = durations.split_seconds(given, "ntu60_55_5", counted, RATES)
+    trained = durations.split_seconds(paper, "ntu60_55_5", counted, RATES)
+    assert spent["pretrain"] == pytest.approx(2 + round(40_000 * 55 / 60) * (0.11 + 0.013))
+    assert {**spent, "pretrain": 0} == {**trained, "pretrain": 0}
+
+
 def test_what_is_kept_in_memory_is_read_once(paper):
     few, many = (durations.split_seconds(paper, "ntu60_55_5", Counted(n, n, ""), RATES) for n in (600, 60_000))
     assert few["pretrain"] == pytest.approx(2 + 550 * (140 * 0.7 + 0.013))
@@ -95,7 +105,10 @@ def test_workers_beside_each_other():
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [(4.14, "4.1 s"), (37.2, "37 s"), (110.0, "110 s"), (725.0, "12 min"), (6000.0, "100 min"), (19_000.0, "5.3 h")]
-    + [(950_400.0, "11 days")],
+    + [(950_400.0, "11 days"), (0.0, "0 s"), (9.96, "10 s"), (99.4, "99 s"), (99.5, "100 s"), (119.9, "120 s")]
+    + [(120.0, "2 min"), (99.4 * 60, "99 min"), (5975.0, "100 min"), (99.5 * 60, "100 min"), (7199.0, "120 min")]
+    + [(7200.0, "2 h"), (99.5 * 3600, "4.1 days"), (172_799.0, "48 h"), (172_800.0, "2 days")]
+    + [(99.4 * 86_400, "99 days"), (99.5 * 86_400, "100 days"), (1234 * 86_400.0, "1234 days")],
 )
 def test_durations_for_people(seconds, said):
     assert durations.shown(seconds) == said
@@ -104,7 +117,12 @@ def test_durations_for_people(seconds, said):
 def test_samples_by_what_is_known_of_them(paper, tmp_path):
     index = tmp_path / "index.csv"
     dataset = DataSet.load("datasets/ntu60.yaml")
-    assert durations.count(paper, dataset, None, index) == Counted(39_605, 16_973, "as expected, 70% for training")
+    assert durations.count(paper, dataset, None, index) == Counted(40_091, 56_578 - 40_091, "as expected")
+    for source in ("", "pyskl", "ctr-npz"):
+        larger = DataSet.load("datasets/ntu120.yaml", source)
+        assert durations.count(paper, larger, None, index) == Counted(63_026, 113_945 - 63_026, "as expected")
+    unknown = replace(dataset, expected=None)
+    assert durations.count(paper, unknown, None, index) == Counted(0, 0, "as expected, 70% for training")
     demo = replace(paper, profile="demo")
     assert durations.count(demo, dataset, None, index) == Counted(600, 600, "to be written")
     videos = DataSet.load("datasets/pku.yaml")
