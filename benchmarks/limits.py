@@ -103,12 +103,13 @@ def peak_memory(call: Callable[[], object], device: torch.device) -> float:
         if trim is not None:
             trim(0)
         Path("/proc/self/clear_refs").write_text("5")
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     call()
-    return (_resident("VmHWM") - before) / GIGA
+    return (resident("VmHWM") - before) / GIGA
 
 
-def _resident(what: str) -> float:
+def resident(what: str) -> float:
+    """Bytes of this process in memory, now ("VmRSS") or at most ("VmHWM"); at most where there is no /proc."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0

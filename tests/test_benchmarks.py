@@ -1,5 +1,7 @@
 """What the benchmarks hold the package to, and what they count."""
 
+import re
+import subprocess
 import sys
 
 import numpy as np
@@ -146,6 +148,19 @@ def test_shares_are_per_cent_or_empty_without_times(monkeypatch):
     assert sum(pretrain_step.shares(lambda: torch.mm(a, a).add_(1.0), device)) == pytest.approx(100)
     monkeypatch.setattr(torch.profiler.profile, "key_averages", lambda _: [])
     assert pretrain_step.shares(lambda: torch.mm(a, a), device) == [""] * 4
+
+
+@pytest.mark.slow
+def test_memory_of_a_training_is_told(root):
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.train_memory", "--samples", "300"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before, most = map(float, re.findall(r"([\d.]+) GB", done.stdout))
+    assert 0.1 < before < most
 
 
 def test_parts_of_a_step():
