@@ -109,7 +109,7 @@ class Purls(Method):
         self.first = nn.Linear(slots * sizes.feature_width, settings.hidden_width)
         self.second_norm = nn.BatchNorm1d(settings.hidden_width)
         self.second = nn.Linear(settings.hidden_width, slots * sizes.text_width)
-        for linear in (self.first, self.second):
+        for linear in (each for each in self.children() if isinstance(each, nn.Linear)):
             nn.init.kaiming_uniform_(linear.weight)
         self.scale = nn.Parameter(torch.full((slots,), START))
 

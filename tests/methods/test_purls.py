@@ -62,6 +62,13 @@ def test_two_averaged_heads_are_one():
         torch.testing.assert_close(found[b, k], looked_at(method, samples.features[b], text[k]))
 
 
+def test_every_linear_layer_starts_with_kaimings_uniform_weights():
+    """As in the published code; a smaller start of query and key leaves the attention even, whatever asks."""
+    method = small(attention_width=330)
+    for linear in (method.query, method.key, method.first, method.second):
+        assert linear.weight.abs().max().item() == pytest.approx((6 / linear.in_features) ** 0.5, rel=0.01)
+
+
 @torch.no_grad()
 def test_what_static_pools():
     method, samples = small("purls_static"), batch()
