@@ -15,7 +15,7 @@ from scople.base.errors import ScopleError
 from scople.base.seeding import numpy_generator
 from scople.data.joint_features import CalibrationFeatures, TrainingFeatures
 from scople.data.splits import Split
-from scople.judging.gates import Gate, PseudoUnseenScores, choose_threshold, hold_out, medians
+from scople.judging.gates import Gate, PseudoUnseenScores, choose_threshold, hold_out, log_shares, medians
 
 Trial = Callable[
     [Split, Int[np.ndarray, " N1"], Int[np.ndarray, " N2"]],
@@ -63,7 +63,8 @@ def calibrate_gates_of_head(trial: Trial, calibration: CalibrationFeatures, spli
 
     A backbone is sure of what it was trained on, so that it must know neither the pseudo-unseen classes nor the
     subjects of the samples that stand for seen ones: both are held out of the backbone already, and the method is
-    trained on the rest of that backbone's features.
+    trained on the rest of that backbone's features. The two sides come from two models, so that each is taken as
+    `log_shares` among its own candidates; otherwise stacking would subtract logits of one scale from those of another.
 
     Args:
         trial: trains and scores, on the rows of `calibration` that it is told.
@@ -77,7 +78,8 @@ def calibrate_gates_of_head(trial: Trial, calibration: CalibrationFeatures, spli
         )
     judged = np.flatnonzero(~calibration.is_learned)
     _, unseen_scores = trial(split.without_pseudo_unseen, np.flatnonzero(calibration.is_learned), judged)
-    return _chosen(calibration, judged, split, calibration.backbone_scores[judged], unseen_scores)
+    seen_scores = log_shares(calibration.backbone_scores[judged])
+    return _chosen(calibration, judged, split, seen_scores, log_shares(unseen_scores))
 
 
 def _chosen(

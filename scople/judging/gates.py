@@ -104,6 +104,12 @@ class SeenUnseenCurve:
     harmonic: Float64[np.ndarray, " T"]
 
 
+def log_shares(scores: Float[np.ndarray, "N K"]) -> Float64[np.ndarray, "N K"]:
+    """Ln of the softmax over each sample's candidates: a scale on which scores of two models can be compared."""
+    shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
 def unseenness(
     gate: Gate, seen_scores: Float[np.ndarray, "N S"], unseen_scores: Float[np.ndarray, "N U"]
 ) -> Float64[np.ndarray, " N"]:
@@ -117,11 +123,10 @@ def unseenness(
         seen_scores: logits of the seen candidates.
         unseen_scores: logits of the unseen candidates.
     """
-    seen_scores, unseen_scores = seen_scores.astype(np.float64), unseen_scores.astype(np.float64)
     if gate == "entropy":
-        shifted = seen_scores - seen_scores.max(axis=1, keepdims=True)
-        log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        log_p = log_shares(seen_scores)
         return -(np.exp(log_p) * log_p).sum(axis=1)
+    seen_scores, unseen_scores = seen_scores.astype(np.float64), unseen_scores.astype(np.float64)
     return unseen_scores.max(axis=1) - seen_scores.max(axis=1)
 
 

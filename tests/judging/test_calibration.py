@@ -8,9 +8,9 @@ import pytest
 from constant_text import FEATURE_WIDTH, JOINTS
 
 from scople.base.errors import ScopleError
-from scople.data.joint_features import TestFeatures, TrainingFeatures, load_features
+from scople.data.joint_features import CalibrationFeatures, TestFeatures, TrainingFeatures, load_features
 from scople.data.splits import Split
-from scople.judging.calibration import calibrate_gates
+from scople.judging.calibration import calibrate_gates, calibrate_gates_of_head
 
 SPLIT = Split(name="small", seen=(0, 1, 3, 4, 5, 7), unseen=(2, 6), pseudo_unseen=(3, 5))
 SETTINGS = {"gate_holdout": 0.3, "seed": 1}
@@ -84,6 +84,27 @@ def test_a_gate_that_tells_them_apart_gets_a_threshold_between_them(training):
     gates = calibrate_gates(trial, training, SPLIT, **SETTINGS)
     assert gates["entropy"]["harmonic"] == 100
     assert gates["entropy"]["median_seen"] < gates["entropy"]["threshold"] < gates["entropy"]["median_unseen"]
+
+
+@pytest.mark.parametrize(("head", "method"), [(30.0, 0.0), (-5.0, 7.0)])
+def test_the_heads_and_the_methods_scales_move_no_threshold(training, head, method):
+    """A softmax does not change when a number is added to all of its logits, so no gate may."""
+    known = training.labels
+    learned = np.isin(known, SPLIT.pseudo_unseen, invert=True) & (np.arange(len(known)) % 11 > 3)
+    logits = np.random.default_rng(5).normal(size=(len(known), len(SPLIT.seen) - len(SPLIT.pseudo_unseen)))
+    trial, _ = trial_on(training)
+
+    def moved(*asked):
+        seen, unseen = trial(*asked)
+        return seen, unseen + method
+
+    def chosen(trial, logits):
+        scores = logits.astype(np.float32)
+        calibration = CalibrationFeatures(training.features, known, scores, is_learned=learned)
+        gates = calibrate_gates_of_head(trial, calibration, SPLIT)
+        return [gates[gate]["threshold"] for gate in ("entropy", "stacking", "none")]
+
+    assert chosen(moved, logits + head) == pytest.approx(chosen(trial, logits), abs=1e-5)
 
 
 def test_refuses_test_features():

@@ -18,6 +18,7 @@ from scople.judging.gates import (
     choose_threshold,
     highest_harmonic,
     hold_out,
+    log_shares,
     unseenness,
 )
 from scople.judging.metrics import gzsl_metrics
@@ -40,6 +41,11 @@ def test_entropy_gate_is_the_entropy_of_the_seen_softmax():
     values = unseenness("entropy", seen, unseen)
     np.testing.assert_allclose(values, entropy(softmax(seen), axis=1), rtol=1e-10)
     assert unseenness("entropy", np.zeros((1, 7)), np.zeros((1, 3)))[0] == pytest.approx(math.log(7))
+
+
+def test_log_shares_are_the_logs_of_a_softmax():
+    shares = np.exp(log_shares(np.array([[1000.0, 1000.0 + np.log(3), -1e4], [0.0, 0.0, 0.0]])))
+    np.testing.assert_allclose(shares, [[1 / 4, 3 / 4, 0], [1 / 3, 1 / 3, 1 / 3]], atol=1e-12)
 
 
 def test_entropy_of_a_certain_sample_is_zero():
