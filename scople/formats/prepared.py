@@ -45,10 +45,7 @@ def as_prepared(array: Num[np.ndarray, "..."]) -> tuple[Float32[np.ndarray, "M T
     Raises:
         BadMember: it has other axes, a coordinate that nobody can have, or no body.
     """
-    if array.ndim != 4 or array.shape[2:] != (JOINTS, 3) or not 1 <= array.shape[0] <= PERSONS:
-        raise BadMember(f"it has the shape {array.shape}, not (1 or 2, frames, {JOINTS}, 3)")
-    if not 1 <= array.shape[1] <= MOST_FRAMES:
-        raise BadMember(f"it has {array.shape[1]} frames, not 1 to {MOST_FRAMES}")
+    check_shape(array.shape)
     if array.dtype.kind != "f":
         raise BadMember(f"its coordinates are of the type {array.dtype}, no floating point numbers")
     farthest = np.abs(array).max()
@@ -67,6 +64,18 @@ def as_prepared(array: Num[np.ndarray, "..."]) -> tuple[Float32[np.ndarray, "M T
     if not sequence[0, sequence[0].any(axis=(1, 2)).argmax(), SPINE].any():
         kinds.append("centred")
     return np.ascontiguousarray(sequence), kinds
+
+
+def check_shape(shape: tuple[int, ...]) -> None:
+    """Refuse a shape that no prepared recording has, also before its array is read.
+
+    Raises:
+        BadMember: it is not (M, T, V, C), or has no frame or too many.
+    """
+    if len(shape) != 4 or shape[2:] != (JOINTS, 3) or not 1 <= shape[0] <= PERSONS:
+        raise BadMember(f"it has the shape {shape}, not (1 or 2, frames, {JOINTS}, 3)")
+    if not 1 <= shape[1] <= MOST_FRAMES:
+        raise BadMember(f"it has {shape[1]} frames, not 1 to {MOST_FRAMES}")
 
 
 def merged(outcomes: Iterable[Sample | Note], counts: MutableMapping[str, int]) -> Iterator[Sample | Note]:

@@ -16,7 +16,7 @@ from typing import Any
 from scople.base.errors import ScopleError, printable
 from scople.data.samples import BROKEN, BadMember, Note, Sample
 from scople.formats import ntu
-from scople.formats.prepared import as_prepared
+from scople.formats.prepared import as_prepared, check_shape
 from scople.formats.recordings import TASK_SIZE, Plan, far
 from scople.formats.safe_pickle import PackedArray, load_located
 
@@ -67,10 +67,10 @@ class PysklAnnotations:
         path = raw_folder / self.file
         shown = printable(self.file)
         annotations, lists = _contents(path)
-        listed = lists.get(self.training)
+        listed = _names(lists[self.training]) if self.training in lists else None
         if self.training and not self.train_subjects and listed is None:
             raise ScopleError(
-                f"{path} has no list '{printable(self.training)}', it has {printable(', '.join(map(str, lists)), 80)}: "
+                f"{path} has no list '{printable(self.training)}', it has {printable(', '.join(lists), 80)}: "
                 "correct 'training' in the description."
             )
         counts = {"missing_list": 0, "outside_classes": 0}
@@ -109,7 +109,8 @@ class PysklAnnotations:
         name, label, frames = entry.get("frame_dir"), _whole(entry.get("label")), _whole(entry.get("total_frames"))
         keypoint = entry.get("keypoint")
         if not (isinstance(name, str) and 1 <= len(name) <= LONGEST_NAME and printable(name, LONGEST_NAME) == name):
-            raise BadMember(f"frame_dir is {printable(str(name))}, no name of 1 to {LONGEST_NAME} characters")
+            found = printable(name) if isinstance(name, str) else f"of the type {type(name).__name__}"
+            raise BadMember(f"frame_dir is {found}, no name of 1 to {LONGEST_NAME} characters")
         if label is None:
             raise BadMember(f"label of {name} is no whole number")
         if not isinstance(keypoint, PackedArray):
@@ -123,8 +124,8 @@ class PysklAnnotations:
         return Annotation(name, label, is_training, frames, keypoint)
 
 
-def _contents(path: Path) -> tuple[list, dict[str, frozenset[str]]]:
-    """The annotations of a file and its lists of names, without any array.
+def _contents(path: Path) -> tuple[list, dict[str, list]]:
+    """The annotations of a file and its lists, without any array.
 
     Raises:
         ScopleError: the file cannot be read, or is refused.
@@ -141,24 +142,26 @@ def _contents(path: Path) -> tuple[list, dict[str, frozenset[str]]]:
             raise BadMember(f"it has {len(annotations)} annotations, more than {MOST_ANNOTATIONS}")
         if not isinstance(lists, dict):
             raise BadMember("'split' is no dictionary")
-        named = {name: entries for name, entries in lists.items() if isinstance(entries, list)}
-        return annotations, {name: frozenset(filter(_is_text, entries)) for name, entries in named.items()}
+        named = {
+            name: entries for name, entries in lists.items() if isinstance(name, str) and isinstance(entries, list)
+        }
+        return annotations, named
     except BadMember as error:
         raise ScopleError(f"{path} is no readable pyskl file ({error}): get it again.") from error
     except OSError as error:
         raise ScopleError(f"{path} cannot be read ({error.strerror}): correct its rights.") from error
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+def _names(entries: list) -> frozenset[str]:
+    return frozenset(entry for entry in entries if isinstance(entry, str))
 
 
 def _whole(value: object) -> int | None:
-    """A whole number, Python's or NumPy's; None if it is none."""
+    """A whole number of 64 bits, Python's or NumPy's; None if it is none."""
     if isinstance(value, PackedArray):
         array = value.array() if isinstance(value.content, bytes) else None
         return int(array) if array is not None and array.ndim == 0 and array.dtype.kind in "iu" else None
-    return value if type(value) is int else None
+    return value if type(value) is int and abs(value) < 2**63 else None
 
 
 def _read(annotations: list[Annotation], *, path: Path) -> list[Sample | Note]:
@@ -169,9 +172,10 @@ def _read(annotations: list[Annotation], *, path: Path) -> list[Sample | Note]:
 def _outcomes(annotation: Annotation, file: Any, shown: str) -> Iterator[Sample | Note]:
     name = annotation.name
     try:
+        check_shape(annotation.keypoint.shape)
         array = annotation.keypoint.array(file)
         frames = annotation.frames
-        if frames is not None and array.ndim == 4 and frames != array.shape[1]:
+        if frames is not None and frames != array.shape[1]:
             if not 1 <= frames < array.shape[1] or array[:, frames:].any():
                 raise BadMember(f"total_frames is {frames}, keypoint has {array.shape[1]}")
             array = array[:, :frames]

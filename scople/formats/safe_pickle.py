@@ -37,6 +37,10 @@ LARGEST_FRAME = 2**24
 """Bytes of a pickle's frame; Python writes 64 KB, and one longer object."""
 
 
+MOST_CODES = 2**24
+"""Codes of a pickle that are believed, of which each may make an object of a hundred bytes; NTU-120 has 5 million."""
+
+
 class PackedType:
     """A NumPy type as a pickle describes it: a name such as f4, and the order of its bytes."""
 
@@ -117,7 +121,7 @@ def load(content: bytes) -> Any:
     Raises:
         BadMember: it holds or asks for anything else, or it is damaged.
     """
-    return _value(_Machine(io.BytesIO(content)))
+    return _value(_Machine(io.BytesIO(content), len(content)))
 
 
 def load_located(file: BufferedIOBase) -> Any:
@@ -216,7 +220,17 @@ _KNOWN = (
 
 
 class _Codes(dict[int, Callable[..., None]]):
-    """What each code of the machine does; one that is not listed is refused."""
+    """What each code of the machine does; one that is not listed is refused, and so is one too many."""
+
+    def __init__(self, codes: dict[int, Callable[..., None]]):
+        super().__init__(codes)
+        self.left = MOST_CODES
+
+    def __getitem__(self, code: int) -> Callable[..., None]:
+        self.left -= 1
+        if self.left < 0:
+            raise BadMember(f"it has more than {MOST_CODES} codes")
+        return super().__getitem__(code)
 
     def __missing__(self, code: int) -> Callable[..., None]:
         raise _refuse(f"the code {code}")
@@ -230,6 +244,11 @@ class _Machine(pickle._Unpickler):
 
     dispatch: _Codes
 
+    def __init__(self, file: Any, most: int):
+        super().__init__(file)
+        self.dispatch = _Codes(type(self).dispatch)  # which counts for this file alone
+        self.left = most
+
     def find_class(self, module: str, name: str) -> Callable[..., Any]:
         if not (isinstance(module, str) and isinstance(name, str) and (module, name) in _FUNCTIONS):
             raise _refuse(printable(f"{module}.{name}"))
@@ -242,7 +261,11 @@ class _Machine(pickle._Unpickler):
         arguments, function = self.stack.pop(), self.stack[-1]
         if not (isinstance(arguments, tuple) and any(function is each for each in _FUNCTIONS.values())):
             raise _refuse("a call")
-        self.stack[-1] = function(*arguments)
+        self.stack[-1] = made = function(*arguments)
+        if isinstance(made, bytes):  # of a text that may be named again and again
+            self.left -= len(made)
+            if self.left < 0:
+                raise BadMember("it has more bytes in arrays than in the file")
 
     def build(self) -> None:
         state, target = self.stack.pop(), self.stack[-1]
@@ -329,7 +352,7 @@ class _Locating(_Machine):
     def __init__(self, file: BufferedIOBase):
         self.metered, self.frame_start = _Metered(file), 0
         self.end = os.fstat(file.fileno()).st_size
-        super().__init__(self.metered)
+        super().__init__(self.metered, LARGEST_REST)
 
     def load_frame(self) -> None:
         length = int.from_bytes(self.read(8), "little")

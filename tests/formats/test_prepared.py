@@ -14,9 +14,10 @@ import raw_files
 from scople.base.errors import ScopleError
 from scople.data.corpus import Corpus
 from scople.data.skeletons import BODY_CHOICES
-from scople.formats import ntu
+from scople.formats import ntu, prepared
 from scople.formats.datasets import DataSet, parse
 from scople.formats.prepared import losses_of
+from scople.formats.safe_pickle import PackedArray
 
 CLASSES = ("wave", "hug", "jump up")
 TRAIN_SUBJECTS = (1, 3)
@@ -202,6 +203,9 @@ def nan_at(array):
     [
         (lambda entry: {"label": entry["label"] + 1}, "its name says"),
         (lambda entry: {"label": "x"}, "no whole number"),
+        (lambda entry: {"label": 10**5000}, "no whole number"),
+        (lambda entry: {"frame_dir": nested(60)}, "frame_dir is of the type tuple"),
+        (lambda entry: {"frame_dir": 10**5000}, "frame_dir is of the type int"),
         (lambda entry: {"frame_dir": "clip"}, "not of the form"),
         (lambda entry: {"frame_dir": "a\nb"}, "no name of 1 to 200"),
         (lambda entry: {"keypoint": [1, 2]}, "is no array"),
@@ -230,6 +234,35 @@ def test_a_second_annotation_of_a_name_is_broken(tmp_path):
     summary = parse(describe(tmp_path, "pyskl"), tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.1)
     assert (summary["parsed"], summary["broken"]) == (22, 1)
     assert "a second recording" in report(tmp_path / "out").loc["broken", "reason"]
+
+
+def nested(levels):
+    """A tuple that doubles with each level: its text would fill any memory."""
+    value = ()
+    for _ in range(levels):
+        value = (value, value)
+    return value
+
+
+def test_an_array_too_large_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(prepared, "MOST_FRAMES", 40)
+    document = pyskl(chosen(write_raw(tmp_path / "raw")))
+    document["annotations"][7]["keypoint"] = np.zeros((1, 41, 25, 3), np.float32)
+    write_pickle(tmp_path / "raw", document)
+    read = []
+    whole = PackedArray.array
+    monkeypatch.setattr(PackedArray, "array", lambda self, *file: read.append(self.shape) or whole(self, *file))
+    parse(describe(tmp_path, "pyskl"), tmp_path / "raw", tmp_path / "out", jobs=1, max_broken=0.1)
+    assert "it has 41 frames, not 1 to 40" in report(tmp_path / "out").loc["broken", "reason"]
+    assert len([shape for shape in read if len(shape) == 4]) == 21
+    assert (1, 41, 25, 3) not in read
+
+
+def test_a_list_that_is_not_asked_for_costs_nothing(tmp_path):
+    document = pyskl(chosen(write_raw(tmp_path / "raw")))
+    document["split"] |= {number: document["split"]["xsub_val"] for number in (10**5000, 7)}
+    write_pickle(tmp_path / "raw", document)
+    assert parse(describe(tmp_path, "pyskl"), tmp_path / "raw", tmp_path / "out", jobs=1)["parsed"] == 22
 
 
 class Hostile:

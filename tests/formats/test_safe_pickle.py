@@ -15,6 +15,7 @@ import pytest
 
 from scople.base.errors import ScopleError
 from scople.data.samples import BadMember
+from scople.formats import safe_pickle
 from scople.formats.safe_pickle import PackedArray, load
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -165,6 +166,22 @@ def test_what_the_file_calls_cannot_be_changed():
         with pytest.raises(ScopleError):
             load(content)
     np.testing.assert_array_equal(load(pickle.dumps(array)).array(), array)
+
+
+def test_a_text_is_encoded_as_often_as_the_file_has_room_for():
+    encode = b"c_codecs\nencode\n(Vabc\nVlatin1\ntR"
+    assert load(b"(" + 2 * encode + b"t.") == (b"abc", b"abc")
+    text = b"V" + b"x" * 3000 + b"\np0\n0"
+    again = b"c_codecs\nencode\n(g0\nVlatin1\ntR0"
+    with pytest.raises(BadMember, match="more bytes in arrays than in the file"):
+        load(text + 7 * again + b"N.")
+
+
+def test_a_pickle_of_too_many_codes_is_refused(monkeypatch):
+    monkeypatch.setattr(safe_pickle, "MOST_CODES", 1000)
+    assert len(load(b"(" + 997 * b"]" + b"l.")) == 997
+    with pytest.raises(BadMember, match="more than 1000 codes"):
+        load(b"(" + 998 * b"]" + b"l.")
 
 
 @pytest.mark.parametrize(
