@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler, StackDataset
 
 from scople.base.errors import ScopleError
 from scople.base.progress import progress
+from scople.base.shapes import JOINTS, PERSONS
 
 LARGEST_KEPT = 2**30
 """Bytes up to which sequences are kept in the host's memory; above, a CPU's step takes far longer than reading."""
@@ -21,16 +22,38 @@ LARGEST_KEPT = 2**30
 SHARE = 4
 """Sequences are kept where they take at most one part in so many of the free memory; a step needs the rest."""
 
+ACTIVATIONS = 150
+"""Memory of a training step, in activations of the first block; `benchmarks.pretrain_step` has 134 and 147 at two sizes
+on the CPU."""
+
 READ_TOGETHER = 64
 """Sequences in a batch while the tensor of all of them is filled."""
 
 
-def is_kept(size: int, device: torch.device | str) -> bool:
-    """Whether sequences of so many bytes in all are kept in the memory of the device."""
+def step_memory(batch_size: int, frames: int, width: int) -> int:
+    """Bytes that a step of a Shift-GCN's training takes, about.
+
+    Args:
+        batch_size: samples of the step.
+        frames: of a sequence.
+        width: channels of the first blocks.
+    """
+    return ACTIVATIONS * 4 * batch_size * PERSONS * frames * JOINTS * width
+
+
+def is_kept(size: int, device: torch.device | str, step: int = 0) -> bool:
+    """Whether sequences of so many bytes in all are kept in the memory of the device.
+
+    Args:
+        size: bytes.
+        device: where.
+        step: bytes that a step takes beside them, which a GPU has to have as well.
+    """
     device = torch.device(device)
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # held by PyTorch, but free
-        return SHARE * size <= torch.cuda.mem_get_info(device)[0] + unused
+        free = torch.cuda.mem_get_info(device)[0] + unused
+        return SHARE * size <= free and size + step <= free
     return size <= LARGEST_KEPT and SHARE * size <= psutil.virtual_memory().available
 
 
@@ -83,6 +106,7 @@ class Feed:
         device: where the batches are wanted.
         workers: processes that read sequences.
         generator: from which each worker's seed is drawn; no result depends on it.
+        step: bytes that a training step takes, see `is_kept`.
 
     Attributes:
         kept: all sequences, or None where there is no room for them.
@@ -97,8 +121,9 @@ class Feed:
         *,
         workers: int = 0,
         generator: torch.Generator | None = None,
+        step: int = 0,
     ) -> None:
-        self.order, self.device = order, torch.device(device)
+        self.order, self.device, self.step = order, torch.device(device), step
         self.targets = targets.to(device)
         reading = {"num_workers": workers, "generator": generator, "pin_memory": self.device.type == "cuda"}
         self.kept = self._keep(sequences, **reading)
@@ -122,7 +147,7 @@ class Feed:
     def _keep(self, sequences: Dataset, **reading: object) -> Float[Tensor, "N C T V M"] | None:
         """All sequences in the order of `sequences`; None where there is no room for them."""
         first = sequences[0]
-        if not is_kept(len(sequences) * first.nbytes, self.device):
+        if not is_kept(len(sequences) * first.nbytes, self.device, self.step):
             return None
         kept = torch.empty(len(sequences), *first.shape, dtype=first.dtype, device=self.device)
         batches = DataLoader(sequences, READ_TOGETHER, **reading)

@@ -15,7 +15,7 @@ from jaxtyping import Float, Float32, Int
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from scople.backbone.feeding import Feed, Order
+from scople.backbone.feeding import Feed, Order, step_memory
 from scople.backbone.precision import Precision, at_precision
 from scople.backbone.processes import SharedTraining, mean_over_processes, process_count, process_number
 from scople.backbone.shift_gcn import ShiftGCN, joint_means
@@ -85,7 +85,8 @@ def pretrain(
     workers_generator = torch_generator(seed, "backbone", "workers")
     rows = Order(len(targets), min(batch_size, len(targets)), order, process_number(), process_count())
     target = torch.as_tensor(targets, dtype=torch.int64)
-    batches = Feed(sequences, target, rows, device, workers=workers, generator=workers_generator)
+    step = step_memory(rows.batch_size // process_count(), sequences[0].shape[1], width)
+    batches = Feed(sequences, target, rows, device, workers=workers, generator=workers_generator, step=step)
     network = shared.average(model) if shared else model
     state = {
         "model": model,

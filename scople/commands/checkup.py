@@ -15,10 +15,11 @@ from pathlib import Path
 import psutil
 import torch
 
+from scople.backbone.feeding import step_memory
 from scople.base.arithmetic import why_not
 from scople.base.errors import ScopleError
 from scople.base.params import MethodSettings, Params, Profile
-from scople.base.shapes import JOINTS, PERSONS
+from scople.base.shapes import JOINTS
 from scople.commands.environment import Finding
 from scople.data.joint_features import INTERVALS
 from scople.data.samples import BROKEN, Note
@@ -39,10 +40,6 @@ PACKED = 40e3
 
 SYNTHETIC = 80e3
 """Bytes of a synthetic recording in its zip."""
-
-ACTIVATIONS = 150
-"""Memory of a step of the backbone's training, in activations of its first block; `benchmarks.pretrain_step` has 134
-and 147 at two sizes on the CPU."""
 
 PROGRAM = 0.5e9
 """Bytes of a process with torch and the other libraries."""
@@ -207,7 +204,7 @@ def examine_arithmetic(params: Params) -> Finding:
 def examine_memory(params: Params, samples: int) -> Iterator[Finding]:
     """Compare free memory with a training step of the backbone and with the features of the largest split."""
     scale = params.scale
-    step = ACTIVATIONS * 4.0 * scale.pretrain.batch_size * PERSONS * scale.frames * JOINTS * scale.pretrain.width
+    step = step_memory(scale.pretrain.batch_size, scale.frames, scale.pretrain.width)
     features = PROGRAM + samples * _feature_bytes(scale) + text_bytes(scale)
     advice = f"use a larger machine, or lower batch_size in profiles.{params.profile}.pretrain"
     on_cuda = params.machine.device != "cpu" and torch.cuda.is_available()

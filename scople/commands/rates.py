@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Float32
 from torch.utils.data import Dataset
 
+from scople.backbone.feeding import step_memory
 from scople.backbone.pretraining import extract, pretrain
 from scople.backbone.shift_gcn import ShiftGCN
 from scople.base.params import Params, Profile
 from scople.base.seeding import numpy_generator, seeded
 from scople.base.shapes import JOINTS, PERSONS
-from scople.commands.checkup import ACTIVATIONS
 from scople.data.class_names import names_of
 from scople.data.skeletons import normalise
 from scople.methods.fitting import fit, score
@@ -163,7 +163,7 @@ def measure_model(
 def timed_batch(scale: Profile, where: torch.device) -> int:
     """Samples of a timed step of the backbone: the profile's batch, or as many of it as there is room for."""
     room = torch.cuda.mem_get_info()[0] / 2 if where.type == "cuda" else ROOM
-    sample = ACTIVATIONS * 4 * PERSONS * scale.frames * JOINTS * scale.pretrain.width
+    sample = step_memory(1, scale.frames, scale.pretrain.width)
     return max(2, min(scale.pretrain.batch_size, int(room / sample)))
 
 

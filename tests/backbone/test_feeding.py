@@ -90,11 +90,13 @@ def test_what_is_kept(monkeypatch):
 
 
 def test_what_is_kept_on_a_gpu(monkeypatch):
-    """A quarter of what is free, with what PyTorch holds without using it."""
+    """A quarter of what is free, with what PyTorch holds without using it, and only beside a step."""
     for name, value in (("mem_get_info", (70, 80)), ("memory_reserved", 19), ("memory_allocated", 9)):
         monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
     assert is_kept(20, "cuda")
     assert not is_kept(21, "cuda")
+    assert is_kept(20, "cuda", step=60)
+    assert not is_kept(20, "cuda", step=61)
 
 
 @pytest.mark.gpu
