@@ -11,6 +11,7 @@ from torch import Tensor
 
 from scople.backbone.pretraining import extract
 from scople.backbone.shift_gcn import ShiftGCN
+from scople.base.artefacts import not_finite
 from scople.base.checkpoints import History
 from scople.base.errors import ScopleError
 from scople.base.files import sha256
@@ -66,15 +67,9 @@ def load_given(params: Params, split: Split, num_classes: int) -> GivenBackbone:
     """
     entry, seen = params.splits[split.name], len(split.seen)
     path, key = Path(entry.backbone_weights), f"backbone_weights of split '{split.name}'"
-    _check_digest(path, entry.backbone_digest, key)
-    network = _network(path)
-    rows, features = network.fc.weight.shape
-    width = params.scale.pretrain.width
-    if features != 4 * width:
-        raise ScopleError(
-            f"{path} is a Shift-GCN of width {features // 4}, but profiles.{params.profile}.pretrain.width is {width}: "
-            "give other weights or set the width."
-        )
+    _check_digest(path, entry.backbone_digest.lower(), key)
+    network = _network(path, params.scale.pretrain.width, f"profiles.{params.profile}.pretrain.width")
+    rows = len(network.fc.weight)
     if rows < seen:
         raise ScopleError(
             f"the classifier of {path} has {rows} rows, fewer than the {seen} seen classes of {split.name}: give a "
@@ -145,8 +140,27 @@ def _check_digest(path: Path, digest: str, key: str) -> None:
         )
 
 
-def _network(path: Path) -> ShiftGCN:
+def _network(path: Path, width: int, key: str) -> ShiftGCN:
+    """The network of a checkpoint. Its classifier is checked first: its sizes decide how large all else becomes."""
     state = _state(path)
+    classifier = state.get("fc.weight", torch.empty(1, 4 * width))  # without one, `from_published` says so
+    if classifier.ndim != 2 or not len(classifier):
+        raise ScopleError(
+            f"{path} has a classifier of the shape {tuple(classifier.shape)}, not classes x features: give the state "
+            "dict of the official joint-stream model."
+        )
+    if classifier.shape[1] != 4 * width:
+        raise ScopleError(
+            f"{path} is a Shift-GCN of width {classifier.shape[1] / 4:g}, but {key} is {width}: give other weights or "
+            "set the width."
+        )
+    for name, tensor in state.items():
+        is_real = not tensor.is_complex() and not_finite({name: tensor}) is None
+        if not is_real or (name.endswith("running_var") and (tensor < 0).any()):
+            raise ScopleError(
+                f"{name} of {path} has a number that is not finite and real, or a variance below 0: get the checkpoint "
+                "again."
+            )
     try:
         return ShiftGCN.from_published(state)
     except ScopleError as error:

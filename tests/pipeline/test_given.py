@@ -98,6 +98,26 @@ def test_a_file_that_its_digest_does_not_name_is_refused_with_the_right_one(
         load_given(params_with(root, path, backbone_digest=digest), split, CLASSES)
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("fc.weight", lambda tensor: tensor.fill_(torch.nan)),
+        ("l3.tcn1.bn.running_var", torch.neg),
+        ("fc.bias", lambda tensor: tensor.to(torch.complex64)),
+    ],
+)
+def test_numbers_that_no_training_gives_are_found_at_once(root, tmp_path, published, split, name, change):
+    torch.save(with_rows(published, SEEN) | {name: change(with_rows(published, SEEN)[name].clone())}, tmp_path / "x.pt")
+    with pytest.raises(ScopleError, match=f"{name} of .* not finite and real, or a variance below 0"):
+        load_given(params_with(root, tmp_path / "x.pt"), split, CLASSES)
+
+
+def test_a_digest_may_have_capitals(root, tmp_path, published, split):
+    torch.save(with_rows(published, SEEN), tmp_path / "x.pt")
+    digest = sha256(tmp_path / "x.pt").upper()
+    assert load_given(params_with(root, tmp_path / "x.pt", backbone_digest=digest), split, CLASSES).rows == SEEN
+
+
 class Hostile:
     def __reduce__(self):
         return print, ("ran",)
@@ -112,7 +132,10 @@ class Hostile:
         (Hostile(), "no checkpoint of tensors alone"),
         ([torch.zeros(2)], "holds no tensors by name"),
         ({"fc.weight": 3}, "holds no tensors by name"),
-        ({"fc.weight": torch.zeros(3)}, "tensors with other axes"),
+        ({"fc.weight": torch.zeros(3)}, r"classifier of the shape \(3,\)"),
+        ({"fc.weight": torch.zeros(0, 0)}, r"classifier of the shape \(0, 0\)"),
+        ({"fc.weight": torch.zeros(55, 1)}, "is a Shift-GCN of width 0.25, but profiles.paper.pretrain.width is 64"),
+        ({"fc.weight": torch.zeros(1, 1).expand(55, 2**30)}, "is a Shift-GCN of width 2.68"),
         ({"conv": torch.zeros(3)}, "has no fc.weight"),
         ({"fc.weight": torch.zeros(55, 256)}, "tensors of the Shift-GCN checkpoint are missing"),
     ],
