@@ -63,8 +63,9 @@ def run(main: Callable[..., str], *, shares: bool = False) -> None:
 def told(stage: str) -> Iterator[None]:
     """Exit with one sentence and no traceback if something outside this code is wrong.
 
-    That is a `ScopleError`, an interrupt, or an error of the operating system: a file that cannot be read or written, a
-    full disk, a closed pipe. Any other exception is a fault of this code and keeps its traceback.
+    That is a `ScopleError`, an interrupt, a GPU without enough memory, or an error of the operating system: a file that
+    cannot be read or written, a full disk, a closed pipe. Any other exception is a fault of this code and keeps its
+    traceback.
     """
     try:
         yield
@@ -73,6 +74,9 @@ def told(stage: str) -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         notes = getattr(interrupt, "__notes__", ["nothing half-written is left"])
         sys.exit(_fail(f"{stage}: interrupted; {'; '.join(notes)}.", *interrupt.args or (130,)))
+    except torch.OutOfMemoryError:
+        advice = "lower batch_size in the stage's part of the profile, or use a GPU with more"
+        sys.exit(_fail(f"{stage}: the memory of the GPU does not suffice: {advice}.", 1))
     except OSError as error:
         if error.filename is None and error.errno not in _OUTSIDE:
             raise

@@ -10,6 +10,7 @@ import pytest
 
 STAGE = """
 import sys
+import torch
 from scople.pipeline import running
 from scople.base.errors import ScopleError
 
@@ -22,9 +23,12 @@ def refuse():
 def fault():
     raise OSError("a fault of this code")
 
+def without_memory():
+    raise torch.OutOfMemoryError("CUDA out of memory.")
+
 deeds = {
     "write": lambda: open("params.yaml/file", "w"), "refuse": refuse, "fault": fault, "nothing": lambda: "done",
-    "long": lambda: open("no" * 100_000),
+    "long": lambda: open("no" * 100_000), "memory": without_memory,
 }
 running.run(main, shares=True)
 """
@@ -57,6 +61,12 @@ def test_a_place_that_cannot_be_used_is_named(call):
     code, said = call("long")
     assert code == 1
     assert len(said) < 300
+
+
+def test_a_gpu_without_enough_memory_is_one_sentence(call):
+    code, said = call("memory")
+    assert (code, said.count("\n")) == (1, 1)
+    assert "the memory of the GPU does not suffice: lower batch_size" in said
 
 
 def test_a_fault_of_the_code_keeps_its_traceback(call):
