@@ -33,6 +33,7 @@ def provenance(
     words: Mapping[str, str],
     split: Split,
     candidates: Sequence[str],
+    text_encoder: str,
     is_unseen: Sequence[bool],
     untrained: float,
     computed_by: Mapping[str, str],
@@ -46,6 +47,7 @@ def provenance(
         words: values of the templates in the stage's definition, see `digest`.
         split: the classes.
         candidates: class names that were scored, in the order of the scores' columns.
+        text_encoder: digest of its weights, since a path may hold others tomorrow.
         is_unseen: whether each test sample's class is unseen.
         untrained: see `untrained_loss`.
         computed_by: see `scople.base.arithmetic.machine`.
@@ -53,9 +55,9 @@ def provenance(
 
     Returns:
         `test_samples` of seen and unseen classes, `chance` of ZSL in per cent, `texts` (a digest of the candidates),
-        `untrained_loss`, `repeats`, `computed_by`, and `made_from`, see `digest`; with a backbone that was given, its
-        file's digest and whether it may have learned unseen classes. It names no time, machine or commit,
-        so the same code and settings give the same document.
+        `text_encoder`, `untrained_loss`, `repeats`, `computed_by`, and `made_from`, see `digest`; with a backbone that
+        was given, its file's digest and whether it may have learned unseen classes. It names no time, machine or
+        commit, so the same code and settings give the same document.
     """
     unseen = int(sum(is_unseen))
     entry, given = params.splits.get(split.name), {}
@@ -65,6 +67,7 @@ def provenance(
         "test_samples": {"seen": len(is_unseen) - unseen, "unseen": unseen},
         "chance": round(100 / len(split.unseen), 4),
         "texts": fingerprint(list(candidates), {}),
+        "text_encoder": text_encoder,
         "untrained_loss": round(untrained, 4),
         "repeats": {
             str(seed): {name: round(value, 4) for name, value in found.items()} for seed, found in repeats.items()

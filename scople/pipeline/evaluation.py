@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from scople.base.arithmetic import machine
-from scople.base.artefacts import load_sealed_json, load_weights, save_json, save_sealed_json
+from scople.base.artefacts import content_digest, load_sealed_json, load_weights, save_json, save_sealed_json
 from scople.base.files import whole
 from scople.base.params import Params
 from scople.base.seeding import numpy_generator
@@ -19,7 +19,7 @@ from scople.data.joint_features import TestFeatures, TrainingFeatures, load_feat
 from scople.data.splits import Split, targets, task_targets
 from scople.judging.attention import attention_by_class, attention_table
 from scople.judging.certainty import over_seeds
-from scople.judging.gates import Gate, Predictions, apply_gate
+from scople.judging.gates import Gate, Predictions, apply_gate, log_shares
 from scople.judging.judge import judge
 from scople.judging.provenance import provenance, untrained_loss
 from scople.methods.fitting import score_seen_and_unseen
@@ -58,8 +58,8 @@ class Scored(NamedTuple):
     """What a repeat says of the test samples; no label was read for it.
 
     Attributes:
-        seen: scores of the seen candidates, the method's own or those of the backbone's classifier.
-        unseen: scores of the unseen candidates.
+        seen: scores of the seen candidates: the method's own, or `log_shares` of the backbone's classifier.
+        unseen: the method's scores of the unseen candidates; `log_shares` beside the backbone's.
         calibration: gate → what its calibration chose.
         predictions: gate → its predictions.
         untrained: loss of the method before training, in nats, see `scople.judging.provenance.untrained_loss`.
@@ -151,8 +151,9 @@ class Evaluation:
         untrained = untrained_loss(method, texts, features.shape[1:], **how)
         calibration = self.load_learned(found)
         samples = self._learned_samples(found) if method.fits_candidates else None
-        own, unseen = score_seen_and_unseen(method, features, texts, len(self.split.seen), samples=samples, **how)
-        seen = found.test.backbone_scores if self.assembly.settings.seen_source == "head" else own
+        seen, unseen = score_seen_and_unseen(method, features, texts, len(self.split.seen), samples=samples, **how)
+        if self.assembly.settings.seen_source == "head":  # as in the calibration, `calibrate_gates_of_head`
+            seen, unseen = log_shares(found.test.backbone_scores), log_shares(unseen)
         predictions = {gate: apply_gate(gate, seen, unseen, entry["threshold"]) for gate, entry in calibration.items()}
         return Scored(seen, unseen, calibration, predictions, untrained)
 
@@ -224,6 +225,7 @@ def evaluate_split(params: Params, layout: Layout, split_name: str) -> str:
         words,
         split,
         candidates,
+        content_digest(evaluation.assembly.tower.state_dict()),
         is_unseen.tolist(),
         float(np.mean([scores.untrained for scores in scored])),
         machine(params.machine.arithmetic, params.machine.threads, device(params)),

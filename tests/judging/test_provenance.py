@@ -96,12 +96,17 @@ def test_repeats_and_counts_are_told(place):
     is_unseen, repeats = [True, False, True, True, False], {5: {"zsl": 100 / 3}}
     here = {"device": "a CPU", "threads": "1"}
     names = ["bow", "clap", "hop", "kick", "wave"]
-    known = provenance.provenance(params, "", {"key": "ntu60_55_5"}, split, names, is_unseen, 1.61, here, repeats)
+    known = provenance.provenance(
+        params, "", {"key": "ntu60_55_5"}, split, names, "12ab", is_unseen, 1.61, here, repeats
+    )
     assert known["test_samples"] == {"seen": 2, "unseen": 3}
     assert known["chance"] == 33.3333
     assert known["repeats"] == {"5": {"zsl": 33.3333}}
     assert len(known["made_from"]) == 32
     assert known["computed_by"] == here
+    assert known["text_encoder"] == "12ab"
     swapped = ["clap", "bow", *names[2:]]
-    other = provenance.provenance(params, "", {"key": "ntu60_55_5"}, split, swapped, is_unseen, 1.61, here, repeats)
+    other = provenance.provenance(
+        params, "", {"key": "ntu60_55_5"}, split, swapped, "12ab", is_unseen, 1.61, here, repeats
+    )
     assert {name for name in known if known[name] != other[name]} == {"texts"}
