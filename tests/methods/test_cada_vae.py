@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 from toy_classes import build, stands_the_checks, toy_samples, toy_texts, train
 
 from scople.methods.cada_vae import CadaVae, CadaVaeSettings, CaVae
 from scople.methods.method import Progress, Samples
 from scople.methods.sizes import Sizes
-from scople.methods.synse import Synse, SynseSettings
+from scople.methods.synse import SynseSettings
 from scople.methods.vae import Weights
 
 EXPERT = {"expert_samples": 23, "expert_seen_samples": 19, "expert_steps": 60, "expert_rate": 0.03}
@@ -57,20 +58,24 @@ def test_the_cycles_of_ca_vae(step, kl, cross, cycle):
     )
 
 
-def test_ca_vae_is_synse_with_one_part_and_another_weight():
-    """The same weights give the same loss as SynSE's, told to use the name alone and CA-VAE's weight of the text."""
+@pytest.mark.parametrize(
+    ("step", "kl_skeleton", "kl_text", "cross"), [(1200, 1 / 150, 0, 0), (1700, 7 / 300, 7 / 300, 1)]
+)
+def test_the_loss_of_ca_vae_weighs_its_terms_as_published(step, kl_skeleton, kl_text, cross):
+    method = build(CaVae, replace(CA, cycles=1))
+    (update,) = method.updates(toy_samples(), toy_texts(), Progress(step, 1900, 0, 1), torch.Generator().manual_seed(5))
+    terms = {name: value.item() for name, value in update.terms.items()}
+    expected = terms["skeleton_error"] + terms["text_error"] + kl_skeleton * terms["kl_skeleton"]
+    assert update.loss.item() == pytest.approx(expected + kl_text * terms["kl_text"] + cross * terms["cross"])
 
-    class OnePart(Synse):
-        fields = ("name",)
-        weights = CaVae.weights
 
-    at = Progress(1700, 1900, 0, 1)
-    losses = []
-    for kind in (CaVae, OnePart):
-        method = build(kind, replace(CA, cycles=1))
-        (update,) = method.updates(toy_samples(), toy_texts(), at, torch.Generator().manual_seed(5))
-        losses.append(update.loss)
-    assert torch.equal(*losses)
+def test_ca_vae_has_linear_encoders_and_a_relu_after_each_linear_decoder():
+    method = build(CaVae, CA)
+    (text_decoder,) = method.text_decoders
+    for decoder in (method.skeleton_decoder, text_decoder):
+        assert [type(layer) for layer in decoder] == [nn.Linear, nn.ReLU]
+    for encoder in (method.skeleton_encoder, *method.text_encoders):
+        assert {type(layer) for layer in encoder.modules()} & {nn.ReLU, nn.Tanh, nn.BatchNorm1d} == set()
 
 
 def test_training_samples_are_scaled_to_one_and_constant_dimensions_to_zero():

@@ -84,6 +84,26 @@ def test_gradients_of_the_folded_form_are_those_of_the_plain_one():
         torch.testing.assert_close(one, two, msg=name)
 
 
+def test_a_part_does_not_know_the_order_of_its_tokens():
+    part, tokens = small().attentions[0], batch().features[:, 0, :7]
+    order = torch.randperm(7, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(part(tokens[:, order]), part(tokens))
+
+
+@pytest.mark.parametrize(("classes", "lowest"), [(55, 2.117), (110, 2.757)])
+def test_what_a_cross_entropy_of_bare_cosines_can_reach(classes, lowest):
+    """Cosines are within -1 and 1: ln(1 + (K - 1) / e^2) if all are as they should be, ln K if none tells a thing."""
+    targets = torch.arange(classes)
+    perfect = 2 * torch.eye(classes) - 1
+    assert F.cross_entropy(perfect, targets).item() == pytest.approx(math.log1p((classes - 1) * math.exp(-2)))
+    assert F.cross_entropy(perfect, targets).item() == pytest.approx(lowest, abs=5e-4)
+    axes = torch.eye(2 * classes)
+    across = cosines(3 * axes[:classes], 7 * axes[classes:])
+    assert F.cross_entropy(across, targets).item() == pytest.approx(math.log(classes))
+    trained = cosines(torch.randn(classes, 3, generator=torch.Generator().manual_seed(1)), torch.eye(classes, 3))
+    assert F.cross_entropy(trained, targets).item() > lowest
+
+
 def test_losses_against_loops():
     method, samples, known = small().train(), batch(), texts()
     (update,) = method.updates(samples, known, Progress(0, 1, 0, 1), torch.Generator())
