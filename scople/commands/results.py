@@ -1,6 +1,7 @@
 """Write `docs/results.md` and the measured parts of `docs/comparison.md`, or check that they are up to date."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,9 +11,10 @@ from scople.base.artefacts import load_table
 from scople.base.errors import ScopleError
 from scople.base.files import whole
 from scople.base.params import Params
+from scople.judging.certainty import Mean, paired_difference
 from scople.pipeline.layout import DATASETS, FIGURE3, Layout
 from scople.reports import methods_page
-from scople.reports.methods import COLUMNS
+from scople.reports.methods import COLUMNS, COMPARED
 from scople.reports.results import results_page
 
 PAGE, COMPARISON = Path("docs/results.md"), Path("docs/comparison.md")
@@ -55,14 +57,18 @@ def _comparison(params: Params) -> str:
     gate = params.method.gate
     profiles = {"real": Layout(REAL, "baselines"), "splits": Layout(params.profile, "baselines")}
     tables = {name: _compared(layout) for name, layout in profiles.items()}
-    folder = profiles["splits"].tables
-    paper = {f"Table {n}": folder / f"table{n}.csv" for n in (2, 3)}
+    paper = {f"Table {n}": profiles["splits"].tables / f"table{n}.csv" for n in (2, 3)}
     devices = {path.stem.removeprefix("methods_"): pd.read_csv(path) for path in sorted(COSTS.glob("methods_*.csv"))}
+    names = {"splits": "the paper's splits", "real": "MSR-Action3D"}
+    leaks = {where: profiles[name].tables / "diagnostics.csv" for name, where in names.items()}
     parts = {
         "ahead": methods_page.ahead(tables["real"], gate, "real recordings (MSR-Action3D)"),
-        **{name: _beside_picture(methods_page.comparison(tables[name], gate), profiles[name]) for name in profiles},
+        **{
+            name: _beside_picture(methods_page.comparison(tables[name], gate, _gains(params, layout)), layout)
+            for name, layout in profiles.items()
+        },
         "columns": methods_page.of_columns({name: pd.read_csv(p) for name, p in paper.items() if p.exists()}, gate),
-        "leaks": methods_page.leaks(pd.read_csv(path) if (path := folder / "diagnostics.csv").exists() else None),
+        "leaks": methods_page.leaks({where: pd.read_csv(path) for where, path in leaks.items() if path.exists()}),
         "departures": methods_page.departures(),
         "costs": methods_page.costs(devices),
     }
@@ -72,6 +78,32 @@ def _comparison(params: Params) -> str:
 def _compared(layout: Layout) -> pd.DataFrame | None:
     path = layout.tables / "comparison.csv"
     return load_table(path, COLUMNS, again="call `make baselines`", gaps=True) if path.exists() else None
+
+
+def _gains(params: Params, layout: Layout) -> dict[str, dict[str, Mean]]:
+    """Variant with other class texts → ZSL and H less those of its method with class names, on the splits of both."""
+    gains = {}
+    for variant, settings in params.variants.items():
+        method = settings.get("method", "scople")
+        if "class_text" not in settings or method not in ("scople", *params.variants):
+            continue
+        own = Layout(layout.profile) if method == "scople" else replace(layout, variant=method)
+        described = _metrics(replace(layout, variant=variant))
+        plain = _metrics(own)
+        if splits := [split for split in described if split in plain]:
+            gains[variant] = {
+                metric: paired_difference(
+                    *({split: found[split][metric] for split in splits} for found in (plain, described))
+                )
+                for metric in COMPARED
+            }
+    return gains
+
+
+def _metrics(layout: Layout) -> dict[str, dict[str, float]]:
+    """Split → metrics of a variant; nothing if it was not run."""
+    paths = sorted(layout.metrics("*").parent.glob("*.json"))
+    return {path.stem: json.loads(_text(path)) for path in paths if path.stem != "summary"}
 
 
 def _beside_picture(text: str, layout: Layout) -> str:

@@ -64,16 +64,22 @@ def ahead(table: pd.DataFrame | None, gate: str, where: str) -> str:
         f"is {plain(_mean(scople, 'zsl'))} %, by chance it would be {scople['chance']:.1f}. "
     )
     if not is_ahead:
-        said += f"{higher} of the {len(others)} other rows {'has' if higher == 1 else 'have'} a higher mean. "
+        said += f"{higher} of the {len(others)} other methods {'has' if higher == 1 else 'have'} a higher mean. "
+    rest = _further(table, gate)
+    texts = rest[(rest["seen_source"] == "own") & (rest["zsl"] > scople["zsl"])].sort_values("zsl", ascending=False)
+    if len(texts):
+        named = ", ".join(f"`{row['variant']}` {row['zsl']:.1f}" for row in texts.to_dict("records"))
+        said += f"With other class texts, so have: {named}. "
     return said + established(found, "SCoPLe")
 
 
-def comparison(table: pd.DataFrame | None, gate: str) -> str:
+def comparison(table: pd.DataFrame | None, gate: str, gains: Mapping[str, Mapping[str, Mean]] | None = None) -> str:
     """The methods side by side, then what else was measured of them.
 
     Args:
         table: see `scople.reports.methods.COLUMNS`; None if it was not measured.
         gate: of GZSL.
+        gains: variant with other class texts → "zsl" and "harmonic", less those of its method with class names.
     """
     if table is None:
         return NOT_RUN
@@ -104,15 +110,15 @@ def comparison(table: pd.DataFrame | None, gate: str) -> str:
         f"ZSL beside the control: {established(_differences(beside, 'zsl', 'ridge'), 'ridge regression')}",
         by_chance(2 * len(others) + len(beside)),
     ]
-    rest = table[(table["gate"] == gate) & (table["variant"] != table["method"])]
-    rest = rest.sort_values("splits", kind="stable").drop_duplicates("variant", keep="last").sort_index()
+    rest = _further(table, gate)
     if len(rest):
+        differences = {f"`{row['variant']}`": row for row in rest.to_dict("records")}
         parts += [
             "Other class texts, and seen scores from the backbone's own classifier (`head`), some on fewer splits:",
             markdown(
                 [
                     [
-                        f"`{row['variant']}`",
+                        name,
                         row["class_text"],
                         row["seen_source"],
                         row["splits"],
@@ -120,27 +126,58 @@ def comparison(table: pd.DataFrame | None, gate: str) -> str:
                         " / ".join(f"{row[metric]:.1f}" for metric in ("seen", "unseen", "harmonic")),
                         *(signed(_difference(row, metric, "scople")) for metric in COMPARED),
                     ]
-                    for row in rest.to_dict("records")
+                    for name, row in differences.items()
                 ],
                 ["variant", "class text", "seen scores", "splits", "ZSL", "S / U / H", "ZSL less SCoPLe's"]
                 + ["H less SCoPLe's"],
+            ),
+            *(
+                f"{title}: "
+                + established({name: _difference(row, metric, "scople") for name, row in differences.items()}, "SCoPLe")
+                for title, metric in zip(("ZSL", "H"), COMPARED, strict=True)
+            ),
+            by_chance(2 * len(rest)),
+        ]
+    if gains:
+        parts += [
+            "What another class text changes: each method less itself with class names.",
+            markdown(
+                [
+                    [f"`{variant}`", gain["zsl"].splits, *(signed(gain[metric]) for metric in COMPARED)]
+                    for variant, gain in gains.items()
+                ],
+                ["variant", "splits", "gain in ZSL", "gain in H"],
             ),
         ]
     return "\n\n".join(parts)
 
 
-def leaks(table: pd.DataFrame | None) -> str:
-    """What PURLS would score if the text of the true class asked, a mean over the splits for each quantity."""
-    if table is None:
-        return NOT_RUN
-    rows = [
-        [f"`{variant}`", f"`{quantity}`", f"{group['value'].mean():.1f}", f"{group['reference'].mean():.1f}"]
-        + [group["reference_is"].iloc[0], group["reading"].iloc[0]]
-        for (variant, quantity), group in table.groupby(["variant", "quantity"], sort=False)
-    ]
-    return markdown(
-        rows, ["variant", "quantity", "mean over splits", "reference", "the reference is", "how it is read"]
-    )
+def leaks(tables: Mapping[str, pd.DataFrame]) -> str:
+    """What PURLS would score if the text of the true class asked, a mean over the splits for each quantity.
+
+    Args:
+        tables: recordings, as they stand after "on" → their diagnostics; empty if they were not measured.
+    """
+    parts = []
+    for where, table in tables.items():
+        rows, spreads = [], []
+        for (variant, quantity), group in table.groupby(["variant", "quantity"], sort=False):
+            first, value, reference = group.iloc[0], group["value"].mean(), group["reference"].mean()
+            shown = "{:.1f}" if first["unit"] == "%" else "{:.4f}"
+            rows.append(
+                [f"`{variant}`", f"`{quantity}`", shown.format(value), shown.format(reference)]
+                + [first["reference_is"], first["reading"]]
+            )
+            if quantity == "spread_over_candidates":
+                spreads.append(f"{100 * value / reference:.2g} % (`{variant}`)")
+        titles = ["variant", "quantity", "mean over splits", "reference", "the reference is", "how it is read"]
+        parts += [f"On {where}:", markdown(rows, titles)]
+        if spreads:
+            parts.append(
+                f"There, what a sample's embedding varies with the candidate that asks is {', '.join(spreads)} of what "
+                "it varies with the sample. Where this is small, the query hardly matters, and neither does the leak."
+            )
+    return "\n\n".join(parts) or NOT_RUN
 
 
 def of_columns(tables: Mapping[str, pd.DataFrame], gate: str) -> str:
@@ -239,6 +276,12 @@ def _difference(row: Mapping[str, Any], metric: str, reference: str) -> Mean:
 
 def _differences(rows: pd.DataFrame, metric: str, reference: str) -> dict[str, Mean]:
     return {row["model"]: _difference(row, metric, reference) for row in rows.to_dict("records")}
+
+
+def _further(table: pd.DataFrame, gate: str) -> pd.DataFrame:
+    """Rows of the variants that do not stand for a method, each on the most splits that it was run on."""
+    rest = table[(table["gate"] == gate) & (table["variant"] != table["method"])]
+    return rest.sort_values("splits", kind="stable").drop_duplicates("variant", keep="last").sort_index()
 
 
 def _cell(rows: pd.DataFrame, method: str, metric: str) -> str:
