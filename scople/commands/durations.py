@@ -14,13 +14,14 @@ import pandas as pd
 import psutil
 import torch
 
-from scople.backbone.feeding import is_kept
+from scople.backbone.feeding import is_kept, step_memory
 from scople.base.documents import read_document
 from scople.base.errors import ScopleError
 from scople.base.params import Params, Profile
 from scople.base.shapes import JOINTS, PERSONS
 from scople.commands.checkup import INSTANCES
 from scople.commands.rates import STEPS, Rates, measure, seconds_of
+from scople.commands.spread import cores, share_out_gpus
 from scople.formats.datasets import DataSet
 from scople.formats.ntu import parse_name
 from scople.formats.recordings import NtuSkeletons, PkuVideos, Plan
@@ -122,10 +123,11 @@ def split_seconds(params: Params, split_name: str, counted: Counted, rates: Rate
     seen, inner = len(split.seen), len(split.without_pseudo_unseen.seen)
     training, test = round(counted.training * seen / len(classes)), counted.test
     size = 4 * 3 * scale.frames * JOINTS * PERSONS  # bytes of a normalised sample
+    step = step_memory(scale.pretrain.batch_size, scale.frames, scale.pretrain.width)
 
     reading = 0.0 if params.machine.workers else rates.reading_sample  # workers read while the device computes
     backbones, epochs = len(params.backbone_seeds), scale.pretrain.epochs
-    readings = 1 if is_kept(training * size, device(params)) else epochs
+    readings = 1 if is_kept(training * size, device(params), step) else epochs
     pretrained = training * (epochs * rates.training_sample + readings * reading)
     if params.splits[split_name].backbone_weights:  # they only say what they make of the training part
         pretrained = training * (rates.forward_sample + reading)
@@ -161,9 +163,9 @@ def _in_all(params: Params, parsing: float, splits: list[float]) -> Iterator[str
     """Everything one after the other, and beside each other by as many workers as there is room for, and one more."""
     yield f"time  in all: {shown(parsing + sum(splits))}, one stage at a time; tables and pictures take seconds more"
     if device(params).type == "cuda":
-        here, what = torch.cuda.device_count(), "GPU"
+        here, what = len(share_out_gpus(params)), "GPU" if params.machine.processes == 1 else "group of GPUs"
     else:
-        here, what = max(1, (os.cpu_count() or 1) // params.machine.threads), "worker of as many threads"
+        here, what = cores(params), "worker of as many threads"
     for workers in (here, here + 1) if here > 1 else (here + 1,):
         lasts = parsing + makespan(splits, workers)
         more = f"; one more {what}" if workers > here else ""
