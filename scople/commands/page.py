@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from scople.base.errors import ScopleError
-from scople.base.files import whole
 from scople.base.params import Params
+from scople.commands.outputs import check_place, write_text
 from scople.prediction.profile import made_with, profile_page
 
 PAGE = "page.html"
@@ -20,12 +19,10 @@ def main(params: Params, out: str = PAGE, recordings: str = "") -> str:
         recordings: "recordings" if those of real people are shown as well.
 
     Raises:
-        ScopleError: nothing was measured, a file is damaged, or `out` is a folder.
+        ScopleError: nothing was measured, a file is damaged, or `out` is no place for a file.
     """
     path = Path(out)
-    if path.is_dir():
-        raise ScopleError(f"{path} is a folder: name a file in it, such as {path / PAGE}.")
+    check_place("--out", path)
     text = profile_page(params, licensed=bool(recordings), made_with=made_with())
-    with whole(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+    write_text(text, path)
     return f"{path}, {len(text.encode()) / 1e6:.1f} MB: open it in a browser"

@@ -13,9 +13,9 @@ import torch
 from scople.base.arithmetic import MARK, settle
 from scople.base.documents import listed, quoted
 from scople.base.errors import ScopleError, printable
-from scople.base.files import whole
 from scople.base.params import load_params
 from scople.base.progress import progress
+from scople.commands.outputs import check_place, write_text
 from scople.pipeline.running import told
 from scople.prediction.card import SYNTHETIC
 from scople.prediction.drawing import Seen, draw
@@ -142,11 +142,24 @@ def _prepared(call: Call) -> tuple[list[Path], dict[str, str], Path, Recogniser]
     if call.drawing and len(files) > 1:
         raise ScopleError(f"--draw draws one recording, but {len(files)} files are named: name one.")
     folder = find_model(call.model)
+    _check_outputs(call, files, folder)
     recogniser = Recogniser.load(folder, device=call.device, text_weights=call.text_weights)
     settle("native" if os.environ.get(MARK) == "native" else "portable", int(recogniser.config.computed_by["threads"]))
     torch.use_deterministic_algorithms(True)
     recogniser.encode(texts)
     return files, texts, folder, recogniser
+
+
+def _check_outputs(call: Call, files: Sequence[Path], folder: Path) -> None:
+    """Raise `ScopleError` where `--out` or `--draw` would replace what is no older output, or cannot be written."""
+    own = (call.labels, call.reading.joints, call.text_weights)
+    inputs = [*files, *map(Path, own), *folder.rglob("*")]
+    if call.out is not None:
+        check_place("--out", call.out, inputs)
+    if call.drawing:
+        check_place("--draw", call.drawing, inputs, may_stream=False)
+        if call.out is not None and os.path.realpath(call.out) == os.path.realpath(call.drawing):
+            raise ScopleError(f"--out and --draw are both {quoted(str(call.out))}: name two files.")
 
 
 def _pieces(
@@ -175,8 +188,7 @@ def _write(text: str, out: Path | None) -> None:
     if out is None:
         print(text, end="", flush=True)
         return
-    with whole(out) as beside:
-        beside.write_text(text, encoding="utf-8")
+    write_text(text, out)
 
 
 def _draw(call: Call, recogniser: Recogniser, texts: dict[str, str], found: Found, note: str) -> None:

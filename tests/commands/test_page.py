@@ -35,6 +35,9 @@ def test_a_folder_is_no_place_for_a_page(root, tmp_path, monkeypatch):
     monkeypatch.chdir(root)
     with pytest.raises(ScopleError, match="is a folder"):
         main(load_params(), str(tmp_path))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ScopleError, match="is no folder"):
+        main(load_params(), str(tmp_path / "file" / "page.html"))
 
 
 @pytest.fixture(scope="module")

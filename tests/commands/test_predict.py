@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import threading
 from io import StringIO
 
 import numpy as np
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 
 from scople.commands.cli import app
 from scople.prediction.card import SYNTHETIC
+from scople.prediction.recogniser import Recogniser
 
 LABELS = "wave, clap, sit down"
 
@@ -149,6 +152,51 @@ def test_a_call_that_cannot_be_answered(predict, place, words, said):
     assert said in line
     assert done.stdout == ""
     assert not list(place.glob("out.*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", "kept"], "is a folder"),
+        (["--draw", "kept.gif"], "is a folder"),
+        (["--out", ""], "is a folder"),
+        (["--out", "take_1.npy"], "reads that file"),
+        (["--out", "link.npy"], "reads that file"),
+        (["--out", "names.txt"], "reads that file"),
+        (["--out", "model/config.json"], "reads that file"),
+        (["--out", "take_2.npy/a.csv"], "is no folder"),
+        (["--draw", "pipe.png"], "no plain file"),
+        (["--out", "a.png", "--draw", "a.png"], "name two files"),
+    ],
+)
+def test_a_place_where_something_would_be_lost(predict, place, folder, words, said, monkeypatch):
+    """Nothing is lost, and nothing is computed first."""
+    for name in ("kept", "kept.gif"):
+        (place / name).mkdir()
+        (place / name / "file").write_text("dear")
+    (place / "link.npy").symlink_to("take_1.npy")
+    (place / "names.txt").write_text("wave\nclap\n")
+    (place / "model").symlink_to(folder)
+    os.mkfifo(place / "pipe.png")
+    monkeypatch.setattr(Recogniser, "load", None)
+    before = {path: path.is_file() and path.read_bytes() for path in place.rglob("*")}
+    done = predict("take_1.npy", *words, labels="names.txt")
+    assert done.exit_code == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: predict: {words[-2] if len(words) == 2 else '--out and --draw'} ")
+    assert said in line
+    assert {path: path.is_file() and path.read_bytes() for path in place.rglob("*")} == before
+
+
+def test_answers_go_into_a_pipe(predict, place):
+    got = []
+    os.mkfifo(place / "pipe")
+    reader = threading.Thread(target=lambda: got.append((place / "pipe").read_text()), daemon=True)
+    reader.start()
+    assert predict("take_1.npy", "--out", "pipe").exit_code == 0
+    reader.join(10)
+    assert "chance 33.3 %" in got[0]
+    assert (place / "pipe").is_fifo()
 
 
 def test_labels_and_models_that_cannot_be_used(predict, root, monkeypatch):
