@@ -180,10 +180,12 @@ def predict(
         bool, typer.Option("--seen-too", help="Let the gate choose between the model's seen classes and your labels.")
     ] = False,
     window: Annotated[
-        float | None, typer.Option(min=0.2, help="Seconds of the pieces that a long recording is cut into.")
+        float | None,
+        typer.Option(min=0.2, max=7200, help="Seconds of the pieces that a long recording is cut into."),
     ] = None,
     stride: Annotated[
-        float | None, typer.Option(min=0.1, help="Seconds from one piece's beginning to the next.  [default: --window]")
+        float | None,
+        typer.Option(min=0.1, max=7200, help="Seconds from one piece's beginning to the next.  [default: --window]"),
     ] = None,
     output: Annotated[
         Literal["table", "json", "csv"], typer.Option("--format", help="How the answers are written.")
@@ -201,7 +203,8 @@ def predict(
         str, typer.Option(help="Joints of the recordings: a map of datasets/joints, or your own map as a .yaml file.")
     ] = "ntu25",
     fps: Annotated[
-        float | None, typer.Option(min=1, help="Frames a second.  [default: what the file says, or 30]")
+        float | None,
+        typer.Option(min=1, max=1000, help="Frames a second.  [default: what the file says, or 30]"),
     ] = None,
     unit: Annotated[Literal["m", "mm"], typer.Option(help="Unit of the coordinates.")] = "m",
     up: Annotated[Literal["y", "z", "-y"], typer.Option(help="The axis that points up.")] = "y",

@@ -216,6 +216,15 @@ def test_a_wrong_call_exits_with_2(words):
     assert CliRunner().invoke(app, ["predict", *words]).exit_code == 2
 
 
+@pytest.mark.parametrize("option", ["--fps", "--window", "--stride"])
+@pytest.mark.parametrize("value", ["inf", "nan", "-inf", "1e300", "7201"])
+def test_numbers_without_a_meaning_are_a_wrong_call(predict, option, value):
+    done = predict("take_1.npy", option, value)
+    assert done.exit_code == 2
+    assert f"'{option}'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_many_files_are_answered_in_their_order(predict, place):
     for number in range(10, 23):  # more than two blocks of 6
         np.save(place / f"take_{number}.npy", tiny_model.body(12, number))
