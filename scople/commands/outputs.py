@@ -73,3 +73,8 @@ def write_text(text: str, path: Path) -> None:
         return
     with whole(path) as beside:
         beside.write_bytes(content)
+
+
+def shown_path(path: Path) -> str:
+    """A path as text that any file can hold; a byte that is not UTF-8 stands there by its number."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,5 +1,6 @@
 """Labels for anybody's recordings: files in, answers out, and a file that cannot be read costs one line."""
 
+import json
 import math
 import os
 import sys
@@ -15,7 +16,7 @@ from scople.base.documents import listed, quoted
 from scople.base.errors import ScopleError, printable
 from scople.base.params import load_params
 from scople.base.progress import progress
-from scople.commands.outputs import check_place, write_text
+from scople.commands.outputs import check_place, shown_path, write_text
 from scople.pipeline.running import told
 from scople.prediction.card import SYNTHETIC
 from scople.prediction.drawing import Seen, draw
@@ -86,7 +87,7 @@ def main(call: Call) -> int:
             for label in recogniser.seen_among(labels)
         )
         report = Report(
-            model={"folder": str(folder), "split": config.split, "profile": config.profile},
+            model={"folder": shown_path(folder), "split": config.split, "profile": config.profile},
             note=SYNTHETIC if config.is_synthetic else "",
             warnings=warnings,
             rows=found.rows,
@@ -94,7 +95,7 @@ def main(call: Call) -> int:
             top=call.top,
             in_windows=call.window is not None,
         )
-        _write(FORMATS[call.output](report), call.out)
+        _write(FORMATS[call.output](report), call)
         if call.drawing:
             _draw(call, recogniser, texts, found, report.note)
         if found.failed:
@@ -168,7 +169,7 @@ def _pieces(
     """File, recording, what is to be said of it, and window; a file that gives none is noted and said at once."""
     reading = Reading(**vars(call.reading) | {"body_choice": recogniser.config.method["body_choice"]})
     for path in progress(files, "recordings", unit="file"):
-        file = str(path)
+        file = shown_path(path)
         try:
             pieces = []
             for clip in read_clips(path, reading):
@@ -184,11 +185,15 @@ def _pieces(
         yield from pieces
 
 
-def _write(text: str, out: Path | None) -> None:
-    if out is None:
-        print(text, end="", flush=True)
+def _write(text: str, call: Call) -> None:
+    if call.out is not None:
+        write_text(text, call.out)
         return
-    write_text(text, out)
+    encoding = sys.stdout.encoding or "utf-8"
+    shown = text.encode(encoding, "backslashreplace").decode(encoding)
+    if shown != text and call.output == "json":  # which has an escape of its own
+        shown = json.dumps(json.loads(text), indent=2) + "\n"
+    print(shown, end="", flush=True)
 
 
 def _draw(call: Call, recogniser: Recogniser, texts: dict[str, str], found: Found, note: str) -> None:

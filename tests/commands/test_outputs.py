@@ -9,7 +9,7 @@ import pytest
 
 from scople.base.errors import ScopleError
 from scople.commands import outputs
-from scople.commands.outputs import check_place, is_stream, write_text
+from scople.commands.outputs import check_place, is_stream, shown_path, write_text
 
 
 def refusal(path, *words, **options) -> str:
@@ -92,3 +92,8 @@ def test_a_file_that_is_open_is_added_to(tmp_path, monkeypatch):
     check_place("--out", path)
     write_text("after", path)
     assert path.read_text() == "before, after"
+
+
+def test_any_path_can_be_shown():
+    assert shown_path(Path("a/ü.npy")) == "a/ü.npy"
+    assert shown_path(Path(os.fsdecode(b"\xff\xfe.npy"))) == r"\xff\xfe.npy"

@@ -225,6 +225,32 @@ def test_numbers_without_a_meaning_are_a_wrong_call(predict, option, value):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_a_file_name_that_is_no_text_is_shown_by_its_bytes(predict, place, form):
+    os.rename(place / "take_1.npy", os.fsencode(place) + b"/\xff\xfe.npy")
+    for words in ([], ["--out", "answers"]):
+        done = predict(".", "--format", form, *words)
+        assert done.exit_code == 0, done.stderr
+        text = (place / "answers").read_text() if words else done.stdout
+        if form == "json":
+            assert r"\xff\xfe.npy" in [answer["file"] for answer in json.loads(text)["answers"]]
+        elif form == "csv":
+            assert r"\xff\xfe.npy" in [row["file"] for row in csv.DictReader(StringIO(text))]
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_labels_that_the_screen_lacks_are_escaped(folder, place, form):
+    words = ["predict", "take_1.npy", "--labels", "grüßen, 😀", "--model", str(folder), "--format", form]
+    done = CliRunner(charset="ascii").invoke(app, words)
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.isascii()
+    if form == "json":
+        (answer,) = json.loads(done.stdout)["answers"]
+        assert {entry["label"] for entry in answer["labels"]} == {"grüßen", "😀"}
+    else:
+        assert r"gr\xfc\xdfen" in done.stdout
+
+
 def test_many_files_are_answered_in_their_order(predict, place):
     for number in range(10, 23):  # more than two blocks of 6
         np.save(place / f"take_{number}.npy", tiny_model.body(12, number))
