@@ -83,9 +83,7 @@ def standard(
             sequence = sequence * np.array([-1, 1, 1])
             added += ("The axis x is turned around, for this program writes z up and left-handed.",)
         notes += [*joint_map.sentences(), *added]
-    farthest = np.abs(sequence).max(initial=0.0)
-    if not farthest <= FARTHEST:
-        raise BadMember(f"a coordinate of {farthest:g} m is beyond {FARTHEST:g} m, the unit may be another (--unit mm)")
+    _check_reach(sequence)
     kept = sequence[is_present(sequence).any(axis=1)]
     if not len(kept):
         raise BadMember("no frame has a body")
@@ -97,7 +95,14 @@ def standard(
     present = is_present(kept)
     if not (take.is_final or kept[present].any(axis=2).all()):
         kept = np.where(present[..., None, None], kept + np.array(ASIDE), 0)
+        _check_reach(kept)
     return np.ascontiguousarray(kept, np.float32), tuple(notes)
+
+
+def _check_reach(sequence: Float[np.ndarray, "M T 25 3"]) -> None:
+    farthest = np.abs(sequence).max(initial=0.0)
+    if not farthest <= FARTHEST:
+        raise BadMember(f"a coordinate of {farthest:g} m is beyond {FARTHEST:g} m, the unit may be another (--unit mm)")
 
 
 def _mapped(take: Take, joint_map: JointMap, allow_2d: bool) -> tuple[Float[np.ndarray, "M T 25 C"], tuple[str, ...]]:

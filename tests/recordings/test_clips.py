@@ -302,6 +302,14 @@ def test_joints_at_the_origin_are_not_taken_for_absent(tmp_path):
     )
 
 
+def test_what_is_moved_from_the_origin_stays_within_reach(tmp_path):
+    """A model refuses what is beyond 100 m, and with it all that shares the call."""
+    rooted = ONE - ONE[:, :, :1]
+    far = rooted + np.array([0, 0, 98.0]) * (np.arange(25) > 0)[:, None]
+    assert np.abs(far).max() < 100
+    assert "beyond 100 m" in refusal(tmp_path, "a.npy", made.npy(far))
+
+
 def test_standard_input(monkeypatch):
     content = io.BytesIO(made.npy(ONE))
     monkeypatch.setattr(sys, "stdin", type("Input", (), {"buffer": content}))
