@@ -178,8 +178,9 @@ def _pieces(
                 pieces += [(file, clip, said, window) for window in windows(clip.sequence, call.window, call.stride)]
             if not pieces:
                 raise ScopleError(f"nobody is seen in {printable(file, 150)}: record again.")
-        except (ScopleError, OSError) as error:
-            found.failed[file] = reason = str(error)
+        except (ScopleError, OSError, MemoryError) as error:
+            too_large = f"{printable(file, 150)} needs more memory than there is: cut it into shorter recordings."
+            found.failed[file] = reason = too_large if isinstance(error, MemoryError) else str(error)
             print(f"error: predict: {reason}", file=sys.stderr)
             continue
         yield from pieces

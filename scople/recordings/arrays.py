@@ -48,7 +48,7 @@ def read_npz(content: bytes) -> list[Take]:
                 raise BadMember(f"{found}, and none is called {listed(KEYS)}")
             bodies = as_bodies(_array(_member(archive, names[candidates[0]])))
             fps = _number(_array(_member(archive, names["fps"]))) if "fps" in names else None
-    except BadMember:
+    except (BadMember, MemoryError):
         raise
     # On damage zipfile raises errors of five kinds, some of them undocumented.
     except Exception as error:

@@ -17,7 +17,7 @@ MOST_JOINTS = 200
 """Joints of a body that are believed."""
 
 MOST_VALUES = 2**26
-"""Coordinates that get room where a file names its frames itself, so that a small file cannot fill the memory."""
+"""Coordinates of a recording that get room, so that a small file cannot fill the memory."""
 
 LARGEST = 1e6
 """Largest coordinate read, in whatever unit."""
@@ -54,7 +54,7 @@ def as_bodies(array: Num[np.ndarray, "..."]) -> Float[np.ndarray, "M T V C"]:
         array: (T, V, C) of one body, or (M, T, V, C).
 
     Raises:
-        BadMember: there are other axes, or an axis is longer than believed.
+        BadMember: there are other axes, an axis is longer than believed, or there are more than `MOST_VALUES`.
     """
     if array.ndim not in (3, 4):
         raise BadMember(f"the array has {array.ndim} axes, not 3 (T,J,C) or 4 (M,T,J,C)")
@@ -67,6 +67,8 @@ def as_bodies(array: Num[np.ndarray, "..."]) -> Float[np.ndarray, "M T V C"]:
             raise BadMember(f"there are {found} {what}, not 1 to {most}")
     if not 1 <= joints <= MOST_JOINTS:
         raise BadMember(f"there are {joints} joints, not 1 to {MOST_JOINTS}")
+    if bodies.size > MOST_VALUES:
+        raise BadMember(f"it has {bodies.size} coordinates, more than {MOST_VALUES}")
     bodies = bodies if bodies.dtype == np.float32 else bodies.astype(np.float64)
     check_size(bodies)
     return bodies

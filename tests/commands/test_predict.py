@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from scople.commands.cli import app
 from scople.prediction.card import SYNTHETIC
 from scople.prediction.recogniser import Recogniser
+from scople.recordings.clips import read_clips
 
 LABELS = "wave, clap, sit down"
 
@@ -112,6 +113,19 @@ def test_a_bad_file_costs_one_line_and_not_the_batch(predict, place):
     assert "take_4.npy" in second
     assert last == "2 of 5 files have no answer."
     assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_needs_too_much_memory_costs_one_line(predict, monkeypatch):
+    def full(path, reading):
+        if path.name == "take_2.npy":
+            raise MemoryError
+        return read_clips(path, reading)
+
+    monkeypatch.setattr("scople.commands.predict.read_clips", full)
+    done = predict("take_*.npy", "--format", "json")
+    assert done.exit_code == 1
+    assert [answer["recording"] for answer in json.loads(done.stdout)["answers"]] == ["take_1.npy", "take_3.npy"]
+    assert done.stderr.splitlines()[0].startswith("error: predict: take_2.npy needs more memory")
 
 
 def test_a_good_file_has_the_same_answer_beside_a_bad_one(predict, place):

@@ -15,6 +15,7 @@ from scople.base.errors import ScopleError
 from scople.data.joints import JOINT_NAMES
 from scople.data.skeletons import BODY_CHOICES, normalise
 from scople.formats.ntu import parse_skeleton
+from scople.recordings import arrays, takes
 from scople.recordings.clips import Clip, Reading, read_clips
 from scople.recordings.joint_maps import load_map, weighted
 
@@ -397,6 +398,25 @@ def test_the_sentence_names_value_and_bound(tmp_path):
     assert re.search(r"3120 m is beyond 100 m.*--unit mm", refusal(tmp_path, *REFUSED["millimetres"]))
     assert "24 joints and the joint map ntu25 25" in refusal(tmp_path, *REFUSED["too few joints"])
     assert "11 bodies, not 1 to 10" in refusal(tmp_path, *REFUSED["frames of bodies"])
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.json"])
+def test_more_coordinates_than_have_room(tmp_path, monkeypatch, name):
+    """Numbers of one byte each, or packed ones, would fill the memory once they are unpacked."""
+    monkeypatch.setattr(takes, "MOST_VALUES", ONE.size - 1)
+    content = {"a.npy": made.npy(ONE), "a.npz": made.npz(keypoint=ONE), "a.json": made.mmpose(ONE)}[name]
+    assert f"{ONE.size} coordinates, more than {ONE.size - 1}" in refusal(tmp_path, name, content)
+    monkeypatch.setattr(takes, "MOST_VALUES", ONE.size)
+    read(tmp_path, name, content)
+
+
+def test_an_archive_that_needs_too_much_memory_is_not_called_damaged(tmp_path, monkeypatch):
+    def full(content):
+        raise MemoryError
+
+    monkeypatch.setattr(arrays, "_array", full)
+    with pytest.raises(MemoryError):
+        read(tmp_path, "a.npz", made.npz(keypoint=ONE))
 
 
 def test_names_are_printable(tmp_path):
