@@ -25,7 +25,7 @@ from scople.prediction.model_folder import model_place
 from scople.prediction.printing import FORMATS, Report, Row
 from scople.prediction.recogniser import Recogniser
 from scople.prediction.windows import Window, windows
-from scople.recordings.clips import Clip, Reading, find_files, read_clips
+from scople.recordings.clips import Clip, Reading, find_files, read_each
 from scople.recordings.joint_maps import load_map
 from scople.recordings.plausibility import doubts
 
@@ -54,7 +54,7 @@ class Call:
 
 @dataclass
 class Found:
-    """What has been found so far."""
+    """What has been found so far; `failed` has file → why it, or one of its recordings, has no answer."""
 
     rows: list[Row] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -98,8 +98,10 @@ def main(call: Call) -> int:
         _write(FORMATS[call.output](report), call)
         if call.drawing:
             _draw(call, recogniser, texts, found, report.note)
-        if found.failed:
-            print(f"{len(found.failed)} of {len(files)} files have no answer.", file=sys.stderr)
+        if silent := found.failed.keys() - {row.file for row in found.rows}:
+            print(f"{len(silent)} of {len(files)} files have no answer.", file=sys.stderr)
+        if partial := len(found.failed) - len(silent):
+            print(f"{partial} of {len(files)} files have answers for some of their recordings only.", file=sys.stderr)
         return 1 if found.failed else 0
 
 
@@ -166,23 +168,28 @@ def _check_outputs(call: Call, files: Sequence[Path], folder: Path) -> None:
 def _pieces(
     files: Sequence[Path], call: Call, recogniser: Recogniser, found: Found
 ) -> Iterator[tuple[str, Clip, tuple[str, ...], Window]]:
-    """File, recording, what is to be said of it, and window; a file that gives none is noted and said at once."""
+    """File, recording, what is to be said of it, and window; what cannot be read is noted and said at once."""
     reading = Reading(**vars(call.reading) | {"body_choice": recogniser.config.method["body_choice"]})
     for path in progress(files, "recordings", unit="file"):
         file = shown_path(path)
+        pieces, reasons = [], []
         try:
-            pieces = []
-            for clip in read_clips(path, reading):
+            for clip in read_each(path, reading):
+                if isinstance(clip, ScopleError):
+                    reasons.append(str(clip))
+                    continue
                 found.clips = [*found.clips, clip][:2]
                 said = (*clip.estimated, *doubts(clip))
                 pieces += [(file, clip, said, window) for window in windows(clip.sequence, call.window, call.stride)]
-            if not pieces:
+            if not (pieces or reasons):
                 raise ScopleError(f"nobody is seen in {printable(file, 150)}: record again.")
         except (ScopleError, OSError, MemoryError) as error:
             too_large = f"{printable(file, 150)} needs more memory than there is: cut it into shorter recordings."
-            found.failed[file] = reason = too_large if isinstance(error, MemoryError) else str(error)
+            pieces, reasons = [], [too_large if isinstance(error, MemoryError) else str(error)]
+        for reason in reasons:
             print(f"error: predict: {reason}", file=sys.stderr)
-            continue
+        if reasons:
+            found.failed[file] = " ".join(reasons)
         yield from pieces
 
 

@@ -54,7 +54,21 @@ def read_clips(path: Path, reading: Reading) -> list[Clip]:
     """All recordings of one file, in the file's order; `Path("-")` is standard input.
 
     Raises:
-        ScopleError: the file cannot be read, is damaged, or does not fit to `reading`.
+        ScopleError: the file cannot be read, is damaged, or one of its recordings does not fit to `reading`.
+    """
+    clips = []
+    for clip in read_each(path, reading):
+        if isinstance(clip, ScopleError):
+            raise clip
+        clips.append(clip)
+    return clips
+
+
+def read_each(path: Path, reading: Reading) -> list[Clip | ScopleError]:
+    """As `read_clips`, with the refusal of a recording in its place, so that the others of its file are not lost.
+
+    Raises:
+        ScopleError: the file as a whole cannot be read or is damaged.
     """
     joint_map = load_map(reading.joints)
     content = read_content(path)
@@ -68,11 +82,11 @@ def read_clips(path: Path, reading: Reading) -> list[Clip]:
     return [_clip(name, take, reading, joint_map) for take in takes]
 
 
-def _clip(name: str, take: Take, reading: Reading, joint_map: JointMap) -> Clip:
+def _clip(name: str, take: Take, reading: Reading, joint_map: JointMap) -> Clip | ScopleError:
     name = f"{name} {take.number}" if take.number else name
     try:
         return Clip(name, *standard(take, reading, joint_map))
     except BadMember as error:
-        raise ScopleError(f"{name} cannot be used ({error}): correct or replace it.") from error
+        return ScopleError(f"{name} cannot be used ({error}): correct or replace it.")
     except ScopleError as error:
-        raise ScopleError(f"{name} cannot be used: {error}") from error
+        return ScopleError(f"{name} cannot be used: {error}")

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import pickle
 import threading
 from io import StringIO
 
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 from scople.commands.cli import app
 from scople.prediction.card import SYNTHETIC
 from scople.prediction.recogniser import Recogniser
-from scople.recordings.clips import read_clips
+from scople.recordings.clips import read_each
 
 LABELS = "wave, clap, sit down"
 
@@ -115,13 +116,29 @@ def test_a_bad_file_costs_one_line_and_not_the_batch(predict, place):
     assert "Traceback" not in done.stderr
 
 
+def test_a_bad_recording_does_not_cost_the_others_of_its_file(predict, place):
+    bodies = [tiny_model.body(20, number) for number in (1, 2, 3)]
+    annotations = [{"keypoint": body} for body in (bodies[0], 0 * bodies[1], bodies[2])]
+    (place / "three.pkl").write_bytes(pickle.dumps({"annotations": annotations}))
+    done = predict("three.pkl", "take_1.npy", "--format", "json")
+    assert done.exit_code == 1
+    document = json.loads(done.stdout)
+    assert [answer["recording"] for answer in document["answers"]] == ["take_1.npy", "three.pkl 1", "three.pkl 3"]
+    (failed,) = document["failed"]
+    assert failed["file"] == "three.pkl"
+    assert failed["reason"].startswith("three.pkl 2 cannot be used (no frame has a body)")
+    first, last = done.stderr.splitlines()
+    assert first == f"error: predict: {failed['reason']}"
+    assert last == "1 of 2 files have answers for some of their recordings only."
+
+
 def test_a_file_that_needs_too_much_memory_costs_one_line(predict, monkeypatch):
     def full(path, reading):
         if path.name == "take_2.npy":
             raise MemoryError
-        return read_clips(path, reading)
+        return read_each(path, reading)
 
-    monkeypatch.setattr("scople.commands.predict.read_clips", full)
+    monkeypatch.setattr("scople.commands.predict.read_each", full)
     done = predict("take_*.npy", "--format", "json")
     assert done.exit_code == 1
     assert [answer["recording"] for answer in json.loads(done.stdout)["answers"]] == ["take_1.npy", "take_3.npy"]
