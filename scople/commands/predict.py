@@ -59,6 +59,7 @@ class Found:
     rows: list[Row] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     clips: list[Clip] = field(default_factory=list)  # what a drawing needs: at most two
+    noted: set[str] = field(default_factory=set)  # formats for which options were not used
 
 
 def main(call: Call) -> int:
@@ -179,6 +180,7 @@ def _pieces(
                     reasons.append(str(clip))
                     continue
                 found.clips = [*found.clips, clip][:2]
+                _note_unused(clip, reading, found)
                 said = (*clip.estimated, *doubts(clip))
                 pieces += [(file, clip, said, window) for window in windows(clip.sequence, call.window, call.stride)]
             if not (pieces or reasons):
@@ -191,6 +193,19 @@ def _pieces(
         if reasons:
             found.failed[file] = " ".join(reasons)
         yield from pieces
+
+
+def _note_unused(clip: Clip, reading: Reading, found: Found) -> None:
+    """Say once for each format which of the options it leaves unused."""
+    usual = Reading()
+    unused = [f"--{name}" for name in ("joints", "unit", "up") if getattr(reading, name) != getattr(usual, name)]
+    if unused and clip.fixed_by and clip.fixed_by not in found.noted:
+        found.noted.add(clip.fixed_by)
+        print(
+            f"note: predict: joints, unit and axis of {clip.fixed_by} are the format's own, so it is read without "
+            f"{' and '.join(unused)}.",
+            file=sys.stderr,
+        )
 
 
 def _write(text: str, call: Call) -> None:

@@ -43,11 +43,13 @@ class Clip:
         sequence: one or two bodies in metres, y up, the 25 joints of Kinect v2, 30 frames a second; a frame in which a
             body is absent is zeros.
         estimated: what was estimated or assumed, a sentence each.
+        fixed_by: the format, where it fixes joints, unit and axis itself (NTU, PKU-MMD); else empty.
     """
 
     name: str
     sequence: Float32[np.ndarray, "M T V C"]
     estimated: tuple[str, ...]
+    fixed_by: str = ""
 
 
 def read_clips(path: Path, reading: Reading) -> list[Clip]:
@@ -79,13 +81,13 @@ def read_each(path: Path, reading: Reading) -> list[Clip | ScopleError]:
         takes = read_ntu(content, reading.body_choice) if kind == "NTU skeleton text" else _READERS[kind](content)
     except BadMember as error:
         raise ScopleError(f"{name} is no readable {kind} ({error}): correct or replace it.") from error
-    return [_clip(name, take, reading, joint_map) for take in takes]
+    return [_clip(name, take, reading, joint_map, kind) for take in takes]
 
 
-def _clip(name: str, take: Take, reading: Reading, joint_map: JointMap) -> Clip | ScopleError:
+def _clip(name: str, take: Take, reading: Reading, joint_map: JointMap, kind: str) -> Clip | ScopleError:
     name = f"{name} {take.number}" if take.number else name
     try:
-        return Clip(name, *standard(take, reading, joint_map))
+        return Clip(name, *standard(take, reading, joint_map), fixed_by=kind if take.is_final else "")
     except BadMember as error:
         return ScopleError(f"{name} cannot be used ({error}): correct or replace it.")
     except ScopleError as error:

@@ -28,11 +28,11 @@ SLOWEST, FASTEST = 1.0, 1000.0
 
 @dataclass(frozen=True)
 class Reading:
-    """How files are to be read; what a format fixes itself (NTU, PKU-MMD) is taken from the format.
+    """How files are to be read; where a format fixes joints, unit and axis (NTU, PKU-MMD), those here are not used.
 
     Attributes:
         joints: a map in `datasets/joints`, or the path of a yaml file of the same form.
-        fps: frames a second of the files; None takes what a file tells, and 30 where it tells nothing.
+        fps: frames a second of the files, of all formats; None takes what a file tells, and 30 where it tells nothing.
         unit: of the coordinates.
         up: the axis that points up: y as in Kinect's camera space, z as in motion capture, -y as in pictures.
         allow_2d: whether recordings without depth are read, with z = 0.

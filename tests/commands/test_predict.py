@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tiny_model
 from PIL import Image
+from raw_files import skeleton_text
 from typer.testing import CliRunner
 
 from scople.commands.cli import app
@@ -71,6 +72,18 @@ def test_top_and_csv_and_out(predict, place):
     assert (done.exit_code, done.stdout) == (0, "")
     rows = list(csv.DictReader(StringIO((place / "answers.csv").read_text())))
     assert [row["rank"] for row in rows] == 3 * ["1", "2"]
+
+
+def test_options_that_a_format_does_not_need_are_named_once(predict, place):
+    frames = [[(1, joints)] for joints in tiny_model.body(12, 1)[0]]
+    for name in ("one.skeleton", "two.skeleton"):
+        (place / name).write_bytes(skeleton_text(frames))
+    done = predict("one.skeleton", "two.skeleton", "--unit", "mm", "--up", "z")
+    assert done.exit_code == 0, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("note: predict: joints, unit and axis of NTU skeleton text are the format's own")
+    assert line.endswith("without --unit and --up.")
+    assert predict("one.skeleton", "--fps", "25").stderr == ""
 
 
 def test_windows_are_a_table_of_times(predict):

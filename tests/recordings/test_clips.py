@@ -81,6 +81,11 @@ def test_sensor_texts_keep_their_digits(tmp_path, name, write):
 def test_a_sensor_text_is_read_as_its_format_says(tmp_path):
     (clip,) = read(tmp_path, "a.skeleton", made.ntu(ONE), joints="coco17", unit="mm", up="z")
     np.testing.assert_allclose(clip.sequence, ONE, atol=1e-6)
+    assert clip.fixed_by == "NTU skeleton text"
+    (slow,) = read(tmp_path, "a.skeleton", made.ntu(ONE), fps=15)
+    assert slow.sequence.shape[1] == 13  # a rate that is given counts for every format
+    (clip,) = read(tmp_path, "a.npy", made.npy(ONE))
+    assert clip.fixed_by == ""
 
 
 def test_a_pku_video_that_ends_in_the_middle_loses_its_last_frame(tmp_path):
