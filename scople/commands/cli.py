@@ -165,8 +165,9 @@ def predict(
     labels: Annotated[
         str,
         typer.Option(
-            help="What to choose from: labels with commas between them, a .txt file with one on each line, or a .csv "
-            "file with a column `label` and perhaps a column `description` that is read in the label's place."
+            help="What to choose from: labels with commas between them ('\"sit, down\", clap' are two), a .txt file "
+            "with one on each line, or a .csv file with a column `label` and perhaps a column `description` that is "
+            "read in the label's place."
         ),
     ],
     model: Annotated[

@@ -1,6 +1,7 @@
 """The labels that a person offers: a list on the command line, or a file; each with the text that is encoded for it."""
 
 import csv
+import os
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -20,9 +21,9 @@ def load_labels(given: str, template: str = PLACE) -> dict[str, str]:
     """Labels in their order, each with its text.
 
     Args:
-        given: labels with commas between them; or the name of a `.txt` file with a label on each line; or that of a
-            `.csv` file with a column `label` and perhaps a column `description`, which is then encoded in the label's
-            place.
+        given: labels with commas between them, in quotation marks where one has a comma itself; or the name of a
+            `.txt` file with a label on each line; or that of a `.csv` file with a column `label` and perhaps a column
+            `description`, which is then encoded in the label's place.
         template: what is encoded, with `{}` where the label or its description goes; the learned prompts and the
             phrase that they were trained with stand before it in any case.
 
@@ -39,8 +40,11 @@ def load_labels(given: str, template: str = PLACE) -> dict[str, str]:
         rows = _from_table(path)
     elif path.suffix.lower() == ".txt":
         rows = [(line.strip(), "") for line in read_text(path).splitlines() if line.strip()]
+    elif os.path.isfile(given.strip()):
+        file = quoted(given.strip())
+        raise ScopleError(f"the labels {file} are a file, but end in neither .txt nor .csv: rename it.")
     else:
-        rows = [(part.strip(), "") for part in given.split(",") if part.strip()]
+        rows = [(part.strip(), "") for part in _from_list(given) if part.strip()]
     names = [name for name, _ in rows]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ScopleError(f"the label {quoted(twice)} is given twice: leave only one.")
@@ -66,6 +70,16 @@ def check_labels(texts: Mapping[str, str]) -> None:
                 f"a label or description is {quoted(text)}, but must have 1 to {LONGEST} characters that can be "
                 "printed: correct it."
             )
+
+
+def _from_list(given: str) -> list[str]:
+    try:
+        return next(csv.reader([given], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise ScopleError(
+            f"the labels {quoted(given)} cannot be told apart ({listed([error])}): close each quotation mark, before a "
+            "comma."
+        ) from error
 
 
 def _from_table(path: Path) -> list[tuple[str, str]]:

@@ -10,6 +10,18 @@ def test_a_list_with_commas():
     assert load_labels(" wave , sit down,clap, ") == {"wave": "wave", "sit down": "sit down", "clap": "clap"}
 
 
+def test_a_label_with_a_comma_stands_in_quotation_marks():
+    assert list(load_labels('"sit, down", clap')) == ["sit, down", "clap"]
+    assert list(load_labels("say \"hi\", 'sit', clap")) == ['say "hi"', "'sit'", "clap"]
+
+
+def test_a_file_with_another_ending_is_no_label(tmp_path):
+    path = tmp_path / "l.md"
+    path.write_text("wave\nclap\n")
+    with pytest.raises(ScopleError, match=r"neither \.txt nor \.csv"):
+        load_labels(str(path))
+
+
 def test_a_text_file_has_a_label_on_each_line(tmp_path):
     path = tmp_path / "names.txt"
     path.write_text("wave\n\n  put on, then take off\n")
@@ -38,6 +50,8 @@ def test_a_template_goes_around_each(tmp_path):
         ("wave, clap", "no place", "'no place'"),
         ("wave, clap", "{} and {}", "one {}"),
         ("wave, cl\x07ap", "{}", "can be printed"),
+        ("wave, cl\nap", "{}", "cannot be told apart"),
+        ('"wave, clap', "{}", "close each quotation mark"),
         ("wave, " + 2001 * "a", "{}", "1 to 2000"),
         ("missing.txt", "{}", "missing.txt cannot be read"),
         ("missing.csv", "{}", "missing.csv cannot be read"),
