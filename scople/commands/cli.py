@@ -173,7 +173,7 @@ def predict(
     model: Annotated[
         str, typer.Option(help="A model folder, or a split of params.yaml whose model was exported.")
     ] = "ntu120_110_10",
-    top: Annotated[int, typer.Option(min=1, help="Labels to show of each answer.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="Labels to show of each answer; a table of times has two.")] = 5,
     template: Annotated[
         str, typer.Option(help="Words around each label, with {} in its place: 'a person doing {}'.")
     ] = "{}",

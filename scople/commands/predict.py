@@ -27,7 +27,7 @@ from scople.prediction.recogniser import Recogniser
 from scople.prediction.windows import Window, windows
 from scople.recordings.clips import Clip, Reading, find_files, read_each
 from scople.recordings.joint_maps import load_map
-from scople.recordings.plausibility import doubts
+from scople.recordings.plausibility import FEWEST_FRAMES, doubts
 
 DRAWN = (".gif", ".png")
 
@@ -181,8 +181,9 @@ def _pieces(
                     continue
                 found.clips = [*found.clips, clip][:2]
                 _note_unused(clip, reading, found)
-                said = (*clip.estimated, *doubts(clip))
-                pieces += [(file, clip, said, window) for window in windows(clip.sequence, call.window, call.stride)]
+                cut = windows(clip.sequence, call.window, call.stride)
+                said = (*clip.estimated, *doubts(clip), *_short(clip, cut))
+                pieces += [(file, clip, said, window) for window in cut]
             if not (pieces or reasons):
                 raise ScopleError(f"nobody is seen in {printable(file, 150)}: record again.")
         except (ScopleError, OSError, MemoryError) as error:
@@ -193,6 +194,17 @@ def _pieces(
         if reasons:
             found.failed[file] = " ".join(reasons)
         yield from pieces
+
+
+def _short(clip: Clip, cut: Sequence[Window]) -> list[str]:
+    """What is to be said of windows in which nothing can happen; of a clip that is as short, `doubts` has said it."""
+    frames = [window.end - window.start for window in cut[:1]]  # all have the same
+    return [
+        f"Its windows have {length} frames of 1/30 s, and fewer than {FEWEST_FRAMES} show no action: give a longer "
+        "--window."
+        for length in frames
+        if length < FEWEST_FRAMES <= clip.sequence.shape[1]
+    ]
 
 
 def _note_unused(clip: Clip, reading: Reading, found: Found) -> None:

@@ -93,6 +93,12 @@ def test_windows_are_a_table_of_times(predict):
     assert "from s" in predict("take_2.npy", "--window", "1").stdout
 
 
+def test_windows_that_are_too_short_are_said(predict):
+    said = "Its windows have 6 frames of 1/30 s"
+    assert predict("take_1.npy", "--window", "0.2").stdout.count(said) == 1
+    assert said not in predict("take_1.npy", "--window", "0.4").stdout
+
+
 def test_the_gate_may_choose_a_seen_class(predict):
     """Every entropy of three classes is above or below 1 nat; both kinds are named."""
     document = json.loads(predict("take_*.npy", "--seen-too", "--format", "json").stdout)
