@@ -32,11 +32,14 @@ def load(
             for all of the process, so it has to come before NumPy and torch are imported.
 
     Raises:
-        ScopleError: the folder is damaged, another project's or of another release; or NumPy or torch came before.
+        ScopleError: the folder is damaged, another project's or of another release; `arithmetic` is neither of the two;
+            or NumPy or torch came before.
     """
     from scople.base.arithmetic import prepare, settle
     from scople.base.errors import ScopleError
 
+    if arithmetic not in ("native", "portable"):
+        raise ScopleError(f"arithmetic is {arithmetic!r}, but must be native or portable: take one of them.")
     if arithmetic == "portable":
         try:
             prepare("portable")

@@ -161,6 +161,8 @@ def test_a_device_that_there_is_not(folder, monkeypatch):
 
 
 def test_load_is_the_door(folder, recogniser, sequences):
+    with pytest.raises(ScopleError, match="'portabel', but must be native or portable"):
+        scople.load(str(folder), arithmetic="portabel")
     loaded = scople.load(str(folder))
     assert [a.scores.tolist() for a in loaded.predict(sequences, LABELS)] == [
         a.scores.tolist() for a in recogniser.predict(sequences, LABELS)
