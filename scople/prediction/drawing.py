@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from PIL import Image
 
 from scople.base.errors import ScopleError
@@ -159,12 +160,18 @@ def _caption(figure: Figure, answer: Answer, note: str) -> None:
     for text in list(figure.texts):
         text.remove()
     plain = {"ha": "center", "parse_math": False}
-    name = textwrap.shorten(answer.best, 34, placeholder=" …")
+    name = _drawable(textwrap.shorten(answer.best, 34, placeholder=" …"))
     figure.text(0.5, 0.985, name, va="top", fontsize=13, weight="bold", color=INK, **plain)
     said = f"{100 * answer.probabilities[0]:.1f} %, chance {100 * answer.chance:.1f} %"
     figure.text(0.5, 0.925, said, va="top", fontsize=9, color=FAINT, **plain)
     lines = textwrap.wrap(f"{LEGEND} {note}".strip(), int(figure.get_size_inches()[0] * 18))
     figure.text(0.5, 0.012, "\n".join(lines), va="bottom", fontsize=6.5, color=FAINT, **plain)
+
+
+def _drawable(text: str) -> str:
+    """A label with ? for what the font lacks, such as Chinese characters; Matplotlib would warn and draw boxes."""
+    font = get_font(findfont(FontProperties(weight="bold")))
+    return "".join(letter if font.get_char_index(ord(letter)) else "?" for letter in text)
 
 
 def _picture(figure: Figure) -> Image.Image:

@@ -107,6 +107,14 @@ def test_a_frame_shows_the_window_whose_middle_is_nearest():
     assert said == ["label 0", "label 0", "label 1", "label 4"]
 
 
+def test_what_the_font_lacks_is_a_question_mark(tmp_path):
+    """Matplotlib warns of a letter that it has no picture of, and a warning fails a test."""
+    assert drawing._drawable("grüßen, махать: 挥手 あ") == "grüßen, махать: ?? ?"
+    sequence = body(3, 1)
+    answer = Answer.of(["挥手", "b"], np.array([2, 1], np.float32), is_seen=False)
+    draw(sequence, [Seen(windows(sequence)[0], answer, np.ones(28, np.float32))], tmp_path / "a.png")
+
+
 def test_a_caption_takes_the_place_of_the_one_before():
     figure = Figure(figsize=(4, 4))
     for number in (1, 2):
