@@ -48,7 +48,7 @@ def main(params: Params, split_name: str) -> str:
         profile=params.profile,
         variant=params.variant,
         repeat=repeat,
-        is_synthetic=params.profile == "demo",
+        is_synthetic=layout.is_synthetic(params.raw_folder_of(dataset)),
         frames=params.scale.frames,
         joints=list(JOINT_NAMES),
         width=params.scale.pretrain.width,
