@@ -21,6 +21,9 @@ LEAST_FOOT = 0.02
 LEAST_BEND = 0.10
 """Metres that bent knees stand out, both together, before they tell."""
 
+FLATTEST = 0.5
+"""Vertical part of the spine, as a share of its length, below which a body lies: tilted by more than 60 degrees."""
+
 _SPINE = (0, 1, 20)
 _LEGS = ((12, 13, 14, 15), (16, 17, 18, 19))
 _SIDES = ((4, 8), (12, 16))
@@ -42,9 +45,14 @@ def doubts(clip: Clip) -> list[str]:
                 f"The spine {whose} has {spine:.2g} m, not {SHORTEST_SPINE:g} to {LONGEST_SPINE:g}: "
                 "look at the unit (--unit) and the joint map (--joints)."
             )
-        if np.median(body[:, 3, 1] - body[:, 0, 1]) < 0:
+        if lies_flat(body):
+            found.append(
+                f"The spine {whose} lies flat in most frames: look at the axis (--up), or the person lies down."
+            )
+        elif np.median(body[:, 3, 1] - body[:, 0, 1]) < 0:
             found.append(f"The head {whose} is below the pelvis: look at the axis (--up) and the joint map (--joints).")
-        elif is_swapped(body):
+            continue
+        if is_swapped(body):
             found.append(
                 f"Left and right {whose} are swapped against the way it faces: look whether the recording is mirrored "
                 "and at the joint map (--joints)."
@@ -56,6 +64,12 @@ def spine_length(body: Float64[np.ndarray, "T V 3"]) -> float:
     """Median length from spine base over spine mid to spine shoulder, metres."""
     base, mid, shoulder = (body[:, joint] for joint in _SPINE)
     return float(np.median(_length(mid - base) + _length(shoulder - mid)))
+
+
+def lies_flat(body: Float64[np.ndarray, "T V 3"]) -> bool:
+    """Whether the spine is nearer to the floor than to the vertical in more than half of the frames."""
+    spine = body[:, 20] - body[:, 0]
+    return bool(np.mean(np.abs(spine[:, 1]) < FLATTEST * _length(spine)) > 0.5)
 
 
 def is_swapped(body: Float64[np.ndarray, "T V 3"]) -> bool:

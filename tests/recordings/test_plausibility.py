@@ -78,6 +78,28 @@ def test_an_upside_down_body_is_seen_once():
     assert sentence.startswith("The head of the body is below the pelvis")
 
 
+def z_up(body):
+    """As a file with z up looks that is read without --up z."""
+    x, y, z = np.moveaxis(body, -1, 0)
+    return np.stack([x, -z, y], axis=-1)
+
+
+def test_a_body_that_lies_is_seen():
+    (sentence,) = doubts(clip(z_up(moving(11))))
+    assert sentence.startswith("The spine of the body lies flat in most frames: look at the axis (--up), or the person")
+    flat, swapped = doubts(clip(z_up(moving(11) * [-1, 1, 1])))
+    assert flat == sentence
+    assert swapped.startswith("Left and right")
+
+
+def test_who_bends_down_for_less_than_half_of_the_time_does_not_lie():
+    def bent(frames):
+        return np.concatenate([z_up(moving(frames)), moving(20 - frames)])
+
+    assert doubts(clip(bent(9))) == []
+    assert len(doubts(clip(bent(12)))) == 1
+
+
 def test_few_frames_are_said():
     (sentence,) = doubts(clip(moving(9)))
     assert sentence.startswith("It has 9 frames")
@@ -96,6 +118,8 @@ def test_real_recordings_are_plausible_and_their_mirror_images_are_not(real_data
         assert doubts(found) == []
         mirrored = dataclasses.replace(found, sequence=found.sequence * np.float32([-1, 1, 1]))
         assert len(doubts(mirrored)) == len(found.sequence)
+        lying = dataclasses.replace(found, sequence=z_up(found.sequence))
+        assert ["lies flat" in sentence for sentence in doubts(lying)] == [True] * len(found.sequence)
 
 
 @pytest.mark.realdata
