@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 
 from scople.base.documents import listed
 from scople.base.errors import ScopleError, printable
@@ -108,8 +108,10 @@ def _check_reach(sequence: Float[np.ndarray, "M T 25 3"]) -> None:
 def _mapped(take: Take, joint_map: JointMap, allow_2d: bool) -> tuple[Float[np.ndarray, "M T 25 C"], tuple[str, ...]]:
     """The 25 joints, in the take's unit and axes; C is 2 where there is no depth."""
     bodies, added = _in_order(take, joint_map), ()
-    if bodies.shape[3] == 3 and _is_flat(bodies):
-        bodies = bodies[..., :2]
+    if bodies.shape[3] == 3:
+        bodies = np.where(_is_lost(bodies)[..., None], np.nan, bodies)
+        if _is_flat(bodies):
+            bodies = bodies[..., :2]
     if bodies.shape[3] == 2:
         if not allow_2d:
             raise ScopleError(
@@ -125,6 +127,16 @@ def _mapped(take: Take, joint_map: JointMap, allow_2d: bool) -> tuple[Float[np.n
         of = int(present.sum()) * len(needed)
         added = (f"{count} of {of} joint positions were missing and stand between those before and after.",)
     return weighted(filled, joint_map.targets), added
+
+
+def _is_lost(bodies: Float[np.ndarray, "M T V 3"]) -> Bool[np.ndarray, "M T V"]:
+    """Where a joint stands at the origin because a tracker lost it: exactly there, and elsewhere in other frames.
+
+    A joint that never leaves the origin is the root of a pose that is relative to it.
+    """
+    seen = is_present(bodies)[..., None] & ~np.isnan(bodies).any(axis=3)
+    at_origin = (bodies == 0).all(axis=3)
+    return seen & at_origin & (seen & ~at_origin).any(axis=1, keepdims=True)
 
 
 def _is_flat(bodies: Float[np.ndarray, "M T V 3"]) -> bool:

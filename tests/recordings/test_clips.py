@@ -277,6 +277,30 @@ def test_missing_joints_stand_on_the_line_between(tmp_path):
     assert "joint 12 of body 1 is never known" in refusal(tmp_path, "a.npy", made.npy(holes))
 
 
+def test_a_joint_that_a_tracker_lost_is_filled(tmp_path):
+    """Many write (0, 0, 0) for it, as the body's other joints say."""
+    lost = ONE.copy()
+    lost[0, 2:4, 11] = 0
+    lost[0, 5:, 3] = 0
+    (clip,) = read(tmp_path, "a.npy", made.npy(lost))
+    expected = ONE.copy()
+    expected[0, 5:, 3] = ONE[0, 4, 3]
+    np.testing.assert_allclose(clip.sequence, expected, atol=1e-6)
+    assert any("4 of 175" in sentence for sentence in clip.estimated)
+
+
+def test_a_root_that_is_always_zero_is_none_that_was_lost(tmp_path):
+    rooted = ONE - ONE[:, :, :1]
+    rooted[0, 2, 0] = np.nan
+    rooted[0, 4] = 0  # nobody is there
+    (clip,) = read(tmp_path, "a.npy", made.npy(rooted))
+    assert any("1 of 150" in sentence for sentence in clip.estimated)
+    expected = (ONE - ONE[:, :, :1])[:, [0, 1, 2, 3, 5, 6]]
+    found = clip.sequence[:, [0, 1, 2, 3, 5, 6]]
+    np.testing.assert_allclose(found - found[:, :, :1], expected, atol=1e-6)
+    assert not clip.sequence[:, 4].any()
+
+
 def test_a_body_that_is_away_is_zeros(tmp_path):
     away = TWO.copy()
     away[1, 2:4] = np.nan
