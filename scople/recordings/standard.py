@@ -25,6 +25,12 @@ ASIDE = (0.0, 0.0, 3.0)
 SLOWEST, FASTEST = 1.0, 1000.0
 """Frames a second that are believed."""
 
+WIDEST = 3.0
+"""Metres that no body reaches from one hand or foot to another."""
+
+THINNEST = 0.01
+"""Metres; a body that is thinner is none."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -83,7 +89,7 @@ def standard(
             sequence = sequence * np.array([-1, 1, 1])
             added += ("The axis x is turned around, for this program writes z up and left-handed.",)
         notes += [*joint_map.sentences(), *added]
-    _check_reach(sequence)
+    _check_reach(sequence, is_in_doubt=reading.unit == "m" and not take.is_final)
     kept = sequence[is_present(sequence).any(axis=1)]
     if not len(kept):
         raise BadMember("no frame has a body")
@@ -99,10 +105,13 @@ def standard(
     return np.ascontiguousarray(kept, np.float32), tuple(notes)
 
 
-def _check_reach(sequence: Float[np.ndarray, "M T 25 3"]) -> None:
+def _check_reach(sequence: Float[np.ndarray, "M T 25 3"], *, is_in_doubt: bool = False) -> None:
+    """Refuse a coordinate that nobody can have; where the unit is in doubt, millimetres are named if they make a body."""
     farthest = np.abs(sequence).max(initial=0.0)
     if not farthest <= FARTHEST:
-        raise BadMember(f"a coordinate of {farthest:g} m is beyond {FARTHEST:g} m, the unit may be another (--unit mm)")
+        thickness = np.median(_extents(sequence[is_present(sequence)]).min(axis=1)) / 1000  # if it is in millimetres
+        hint = ", the unit may be another (--unit mm)" if is_in_doubt and thickness >= THINNEST else ""
+        raise BadMember(f"a coordinate of {farthest:g} m is beyond {FARTHEST:g} m{hint}")
 
 
 def _mapped(take: Take, joint_map: JointMap, allow_2d: bool) -> tuple[Float[np.ndarray, "M T 25 C"], tuple[str, ...]]:
@@ -110,6 +119,7 @@ def _mapped(take: Take, joint_map: JointMap, allow_2d: bool) -> tuple[Float[np.n
     bodies, added = _in_order(take, joint_map), ()
     if bodies.shape[3] == 3:
         bodies = np.where(_is_lost(bodies)[..., None], np.nan, bodies)
+        _refuse_score(bodies)
         if _is_flat(bodies):
             bodies = bodies[..., :2]
     if bodies.shape[3] == 2:
@@ -137,6 +147,29 @@ def _is_lost(bodies: Float[np.ndarray, "M T V 3"]) -> Bool[np.ndarray, "M T V"]:
     seen = is_present(bodies)[..., None] & ~np.isnan(bodies).any(axis=3)
     at_origin = (bodies == 0).all(axis=3)
     return seen & at_origin & (seen & ~at_origin).any(axis=1, keepdims=True)
+
+
+def _refuse_score(bodies: Float[np.ndarray, "M T V 3"]) -> None:
+    """Refuse the x, y and score of a 2-D detector, in pixels or as shares of the picture.
+
+    A score is 0 to 1 everywhere. So may be a depth, but then x and y are metres: no body is `WIDEST` across, and one
+    of which all coordinates are 0 to 1 would be a cube's. Of millimetres no body is as small as `WIDEST`.
+    """
+    seen = bodies[is_present(bodies)]
+    lowest, highest = (of.reduce(seen, axis=(0, 1), initial=np.nan) for of in (np.fmin, np.fmax))
+    if not (lowest[2] >= 0 and highest[2] <= 1 and lowest[2] < highest[2]):
+        return
+    across = _extents(seen)[:, :2].max(axis=1)
+    if np.mean(across > WIDEST) > 0.5 or (lowest.min() >= 0 and highest.max() <= 1):
+        raise ScopleError(
+            f"its third coordinate is {lowest[2]:.2g} to {highest[2]:.2g} everywhere and looks like the score of a 2-D "
+            "detector, which is 0 to 1, and not like a depth: leave it out and give --allow-2d."
+        )
+
+
+def _extents(bodies: Float[np.ndarray, "N V 3"]) -> Float[np.ndarray, "N 3"]:
+    """How far each body reaches along each axis; NaN are left out."""
+    return np.fmax.reduce(bodies, axis=1) - np.fmin.reduce(bodies, axis=1)
 
 
 def _is_flat(bodies: Float[np.ndarray, "M T V 3"]) -> bool:

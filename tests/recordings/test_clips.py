@@ -247,6 +247,60 @@ def test_two_coordinates_are_read_only_when_asked_for(tmp_path):
     assert not clip.sequence[..., 2].any()
 
 
+def scored(positions):
+    """x, y and a score, as 2-D detectors write them; (0, 0, 0) for a joint that is not found."""
+    scores = np.random.default_rng(1).uniform(0.02, 0.98, (*positions.shape[:3], 1))
+    written = np.concatenate([positions, scores], axis=3)
+    written[0, 3, 6] = 0
+    return written
+
+
+PIXELS = scored(100 * ONE[..., :2] * [-1, -1] + 500)
+SHARES = scored(0.3 * ONE[..., :2] * [-1, -1] + [0.5, 0.7])
+
+
+@pytest.mark.parametrize("bodies", [PIXELS, SHARES], ids=["pixels", "shares"])
+@pytest.mark.parametrize(("name", "write"), [("a.npy", made.npy), ("a.json", made.mmpose), ("a.csv", made.long_csv)])
+@pytest.mark.parametrize("reading", [{}, {"unit": "mm"}, {"allow_2d": True}])
+def test_a_detectors_score_is_no_depth(tmp_path, bodies, name, write, reading):
+    sentence = refusal(tmp_path, name, write(bodies), up="-y", **reading)
+    assert "its third coordinate is 0.0" in sentence
+    assert "leave it out and give --allow-2d" in sentence
+    (clip,) = read(tmp_path, "a.npy", made.npy(bodies[..., :2]), up="-y", allow_2d=True)
+    assert not clip.sequence[..., 2].any()
+
+
+def test_a_depth_of_0_to_1_is_no_score(tmp_path):
+    """Relative to the root, above the floor, or near the camera: x and y tell that these are metres."""
+    rooted = ONE - ONE[:, :, :1]
+    for bodies, reading in (
+        (rooted - [0, 0, rooted[..., 2].min()], {}),
+        (rooted / 2, {}),
+        (ONE - [0, 0, 2.5], {}),
+        (1000 * ONE - [0, 0, 2500], {"unit": "mm"}),
+        (np.stack([ONE[..., 0] + 5, -ONE[..., 2], ONE[..., 1] / 2], axis=-1), {"up": "z"}),
+    ):
+        (clip,) = read(tmp_path, "a.npy", made.npy(bodies), **reading)
+        assert np.ptp(clip.sequence[..., 2]) > 0.05
+
+
+@pytest.mark.realdata
+def test_no_real_recording_has_a_score(real_data, tmp_path):
+    for path in sorted((real_data / "ntu_raw").glob("*.skeleton")):
+        (clip,) = read_clips(path, Reading())
+        x, y, z = np.moveaxis(clip.sequence, -1, 0)
+        for axes in ((x, y, z), (x, -z, y)):
+            read(tmp_path, "a.npy", made.npy(np.stack(axes, axis=-1)))
+
+
+def test_millimetres_are_guessed_only_where_they_can_be(tmp_path):
+    """Pixels with a score beyond 1 would be a body as thin as a hair."""
+    pixels = PIXELS * [1, 1, 1.3]
+    assert "--unit mm" not in refusal(tmp_path, "a.npy", made.npy(pixels))
+    assert "--unit mm" not in refusal(tmp_path, "a.npy", made.npy(1e5 * ONE), unit="mm")
+    assert "--unit mm" in refusal(tmp_path, "a.npy", made.npy(1000 * ONE))
+
+
 def test_a_depth_that_is_always_the_same_is_none(tmp_path):
     flat = ONE * [1, 1, 0]
     assert "2-D" in refusal(tmp_path, "a.npy", made.npy(flat))
