@@ -74,7 +74,7 @@ def main(call: Call) -> int:
         except ScopleError as error:
             print(f"error: predict: {error}", file=sys.stderr)
             return 2
-        labels, config = list(texts), recogniser.config
+        config = recogniser.config
         found = Found()
         pieces = _pieces(files, call, recogniser, found)
         # So many at a time that every batch is a full one, as in the evaluation: the last digits depend on it.
@@ -85,7 +85,7 @@ def main(call: Call) -> int:
                 found.rows.append(Row(file, clip.name, window, answer, said))
         warnings = tuple(
             f"{quoted(label)} is a seen class of this model: it was trained on it, so this is not zero-shot."
-            for label in recogniser.seen_among(labels)
+            for label in recogniser.seen_among(texts)
         )
         report = Report(
             model={"folder": shown_path(folder), "split": config.split, "profile": config.profile},

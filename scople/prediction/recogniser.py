@@ -126,14 +126,35 @@ class Recogniser:
         """Encode the labels now; the next calls with the same ones find them encoded.
 
         Raises:
-            ScopleError: fewer than two, or one that cannot be read or is too long for the text encoder.
+            ScopleError: fewer than two, one that cannot be read or is too long for the text encoder, or two that it
+                reads alike.
         """
         self._candidates(labels)
 
     def seen_among(self, labels: Labels) -> list[str]:
-        """The labels that are seen classes of the model, in capitals or not: of those nothing is zero-shot."""
-        seen = {name.casefold() for name in self.config.seen}
-        return [label for label in labels if label.casefold() in seen]
+        """The labels that are seen classes of the model, or have one as their text: of those nothing is zero-shot.
+
+        Capitals, blanks and a point at the end make no difference.
+        """
+        texts = labels if isinstance(labels, Mapping) else dict.fromkeys(labels, "")
+        seen = {self._read(_bare(name)) for name in self.config.seen}
+        return [label for label in texts if seen & {self._read(_bare(each)) for each in (label, texts[label] or label)}]
+
+    def _read(self, text: str) -> tuple[int, ...]:
+        """What the text encoder reads of a text: its tokens."""
+        return tuple(self._model.text.tower.encode(text))
+
+    def _refuse_alike(self, texts: Mapping[str, str]) -> None:
+        """Refuse two labels whose texts have the same tokens, since their scores would be the same."""
+        found: dict[tuple[int, ...], str] = {}
+        for label, text in texts.items():
+            other = found.setdefault(self._read(text), label)
+            if other != label:
+                raise ScopleError(
+                    f"the text encoder reads the labels {quoted(other)} and {quoted(label)} alike, as it does with "
+                    "capitals, blanks and words of a language that it does not know: leave one out, or word it "
+                    "otherwise."
+                )
 
     def _candidates(self, labels: Labels) -> tuple[list[str], Float[Tensor, "K E"]]:
         """Names of the given labels, and embeddings of the seen classes and then of these."""
@@ -145,6 +166,7 @@ class Recogniser:
         check_labels(texts)
         wanted = (*self.config.seen, *texts.values())
         if wanted != self._texts:
+            self._refuse_alike(texts)
             with torch.no_grad():
                 self._encoded = self._model.embed_text(self._model.text.tokenize(list(wanted)))
             self._texts = wanted
@@ -189,3 +211,8 @@ class Recogniser:
         if not scores.isfinite().all():
             raise ScopleError("a score is not finite: the model is no good, export another one.")
         return scores.numpy()
+
+
+def _bare(text: str) -> str:
+    """A text as it is held against a seen class: in small letters, without a point at its end."""
+    return text.casefold().rstrip(" .!")

@@ -113,6 +113,13 @@ def test_a_label_that_is_a_seen_class_is_said(predict):
     assert "seen class" not in predict("take_1.npy").stdout
 
 
+def test_a_description_that_is_a_seen_class_is_said(predict, place):
+    (place / "labels.csv").write_text("label,description\nsip,drink water\nclap,clap both hands\n")
+    done = predict("take_1.npy", labels="labels.csv")
+    assert "warning: 'sip' is a seen class" in done.stdout
+    assert done.stdout.count("seen class") == 1
+
+
 def test_what_does_not_look_like_a_person_is_said(predict, place):
     np.save(place / "head_down.npy", tiny_model.body(9, 1) * np.array([1, -1, 1], np.float32))
     printed = predict("head_down.npy").stdout
@@ -251,6 +258,8 @@ def test_answers_go_into_a_pipe(predict, place):
 
 def test_labels_and_models_that_cannot_be_used(predict, root, monkeypatch):
     assert "leave nothing to choose" in (done := predict("take_1.npy", labels="wave")).stderr
+    assert done.exit_code == 2
+    assert "'wave' and 'Wave' alike" in (done := predict("take_1.npy", labels="wave, Wave")).stderr
     assert done.exit_code == 2
     assert "in the project's folder only" in (done := predict("take_1.npy", model="ntu60_55_5")).stderr
     assert done.exit_code == 2

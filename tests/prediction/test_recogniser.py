@@ -13,6 +13,7 @@ from tiny_model import SEEN, body
 import scople
 from scople.base.arithmetic import MARK, PORTABLE
 from scople.base.errors import ScopleError
+from scople.data.class_names import load_classes
 from scople.data.skeletons import normalise
 from scople.judging.gates import apply_gate
 from scople.prediction.recogniser import Recogniser
@@ -113,6 +114,32 @@ def test_attention_is_that_of_the_label(recogniser, sequences, parts):
 
 def test_seen_classes_among_the_labels(recogniser):
     assert recogniser.seen_among(["wave", "Jump Up", "hand waving"]) == ["Jump Up", "hand waving"]
+    assert recogniser.seen_among(["wave", "drink  water", "Jump up."]) == ["drink  water", "Jump up."]
+    described = {"sip": "Drink water", "jump up": "leave the floor", "wave": "wave", "clap": "both hands"}
+    assert recogniser.seen_among(described) == ["sip", "jump up"]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["clap", "wave", "Wave"],
+        ["clap", "hand-wave", "hand - wave"],
+        ["clap", "\u6325\u624b", "\u62cd\u624b"],
+        {"clap": "clap", "one": "raise a hand", "other": "Raise a  hand"},
+    ],
+)
+def test_labels_that_the_text_encoder_reads_alike(recogniser, labels):
+    """They would have the same probability, whatever the recording."""
+    with pytest.raises(ScopleError) as caught:
+        recogniser.encode(labels)
+    one, other = list(labels)[1:]
+    assert f"{one!r} and {other!r} alike" in str(caught.value)
+    recogniser.encode(["clap", one])
+
+
+def test_names_of_data_sets_are_read_apart(recogniser, root):
+    for path in sorted((root / "datasets/classes").glob("*.csv")):
+        recogniser.encode([entry.name for entry in load_classes(path)])
 
 
 def test_nothing_gives_nothing(recogniser):
