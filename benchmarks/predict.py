@@ -71,7 +71,7 @@ def make_folder(size: str, folder: Path) -> None:
         seen=names[: SEEN[size]],
         unseen=[],
         thresholds={"entropy": 0.0, "stacking": 0.0, "none": 0.0},
-        computed_by={},
+        computed_by={"threads": "1"},
         versions={},
         made_from="",
     )

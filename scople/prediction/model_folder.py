@@ -5,7 +5,9 @@ loaded: tensors are safetensors, the rest is JSON, and both are sealed.
 """
 
 import json
-from dataclasses import asdict, dataclass, fields
+import sys
+from collections.abc import Callable
+from dataclasses import Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,6 +20,7 @@ from scople.base.encoders import parsed
 from scople.base.errors import ScopleError
 from scople.base.files import sha256, whole
 from scople.base.params import MethodSettings
+from scople.data.class_names import LONGEST
 from scople.data.joints import JOINT_NAMES
 from scople.judging.gates import Gate
 from scople.model.scople import SCoPLe
@@ -32,6 +35,20 @@ FORMAT = 1
 KIND = "model folder"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 AGAIN = "get or export the model again"
+
+Rule = tuple[str, Callable[[Any], bool]]
+"""What a value of a config has to be: in words, and whether it is."""
+
+Group = dict[str, Rule]
+"""The same for each key of a group of values, `OTHERS` for keys that are not named."""
+
+OTHERS = ""
+
+TEXT: Rule = (
+    f"a text of at most {LONGEST} characters that can be printed",
+    lambda value: isinstance(value, str) and len(value) <= LONGEST and value.isprintable(),
+)
+YES_OR_NO: Rule = ("true or false", lambda value: isinstance(value, bool))
 
 
 def model_place(profile: str, split: str) -> Path:
@@ -101,7 +118,8 @@ def load_config(folder: Path) -> tuple[ModelConfig, str]:
     """The settings of a model folder, and the digest of the weights that belong to them.
 
     Raises:
-        ScopleError: no such folder, or it is damaged, another project's, or of a release that this one cannot read.
+        ScopleError: no such folder, or it is damaged, another project's, of a release that this one cannot read, or has
+            a value that cannot be.
     """
     folder, path = Path(folder), Path(folder) / CONFIG
     if not folder.is_dir():
@@ -121,10 +139,9 @@ def load_config(folder: Path) -> tuple[ModelConfig, str]:
         if not isinstance(found, dict) or found.keys() != names:
             differing = names ^ (found.keys() if isinstance(found, dict) else set())
             raise ScopleError(f"{path} has other settings than this release ({listed(sorted(differing))}): {AGAIN}.")
-    config = ModelConfig(**settings)
-    if config.joints != list(JOINT_NAMES) or config.thresholds.keys() != {*get_args(Gate)}:
-        raise ScopleError(f"{path} has other joints or gates than this release: {AGAIN}.")
-    return config, str(digest)
+    for name, rule in _rules().items():
+        _check(path, name, settings[name], rule)
+    return ModelConfig(**settings), str(digest)
 
 
 def load_parts(folder: Path, text_weights: str = "") -> tuple[ModelConfig, ShiftGCN, SCoPLe]:
@@ -158,7 +175,10 @@ def load_parts(folder: Path, text_weights: str = "") -> tuple[ModelConfig, Shift
             f"{quoted(config.text_encoder['digest'])}: give those weights."
         )
     backbone = ShiftGCN(len(config.seen), config.width)
-    model = build_model(MethodSettings(**config.method), tower, backbone.fc.in_features, seed=0)
+    try:
+        model = build_model(MethodSettings(**config.method), tower, backbone.fc.in_features, seed=0)
+    except ScopleError as error:
+        raise ScopleError(f"{folder} has settings that do not go together ({error}): {AGAIN}.") from error
     load_weights(_joined(backbone, model), KIND, path, again=AGAIN)
     return config, backbone.requires_grad_(False).eval(), model.requires_grad_(False).eval()
 
@@ -172,6 +192,73 @@ def described_encoder(name: str, weights: str, tower: TextTower) -> dict[str, st
 def _joined(backbone: ShiftGCN, model: SCoPLe) -> nn.ModuleDict:
     """Both under one roof, so that their weights have names of their own; the text encoder is in neither."""
     return nn.ModuleDict({"backbone": backbone, "scople": model})
+
+
+def _rules() -> dict[str, Rule | Group]:
+    """What each value of a config has to be: as the stage `export` writes it, in the bounds of `params.yaml`.
+
+    The seal shows damage, but anybody can make one that fits to other values.
+    """
+    method = {setting.name: _rule_of(setting) for setting in fields(MethodSettings)}
+    return {
+        **dict.fromkeys(("split", "dataset", "profile", "variant", "made_from"), TEXT),
+        "repeat": _whole(0, 10**18),
+        "is_synthetic": YES_OR_NO,
+        "frames": ("a multiple of 4 from 12 to 10000", lambda value: _whole(12, 10_000)[1](value) and not value % 4),
+        "joints": ("this release's joints", lambda value: value == list(JOINT_NAMES)),
+        "width": _whole(1, 1024),
+        "method": method | {"method": _one_of("scople"), "class_text": _one_of("names")},
+        "batches": {"features": _whole(1, 100_000), "scores": _whole(1, 100_000)},
+        "text_encoder": {"name": TEXT, "digest": TEXT, OTHERS: TEXT},
+        "seen": ("a list of one or more different names", lambda value: _are_names(value) and value != []),
+        "unseen": ("a list of different names", _are_names),
+        "thresholds": dict.fromkeys(get_args(Gate), _number(-sys.float_info.max, sys.float_info.max)),
+        "computed_by": {"threads": _one_of(*map(str, range(1, 1025)), told="1 to 1024, as text"), OTHERS: TEXT},
+        "versions": {OTHERS: TEXT},
+    }
+
+
+def _rule_of(setting: Field) -> Rule:
+    """The bounds that `params.yaml` has for a setting."""
+    bounds = setting.metadata
+    if "choices" in bounds:
+        return _one_of(*bounds["choices"])
+    if "at_least" in bounds:
+        return (_whole if setting.type is int else _number)(bounds["at_least"], bounds["at_most"])
+    return YES_OR_NO if setting.type is bool else TEXT
+
+
+def _check(path: Path, name: str, value: Any, rule: Rule | Group) -> None:
+    """Refuse a value that breaks its rule, or a group of which a value does."""
+    if isinstance(rule, tuple):
+        wanted, is_good = rule
+        if not is_good(value):
+            raise ScopleError(f"{path} has {quoted(value)} as {name}, but needs {wanted} there: {AGAIN}.")
+        return
+    keys = rule.keys() - {OTHERS}
+    if not isinstance(value, dict) or not keys <= value.keys() or (OTHERS not in rule and value.keys() != keys):
+        with_keys = f" with {listed(sorted(keys))}" if keys else ""
+        raise ScopleError(f"{path} has {quoted(value)} as {name}, but needs a group{with_keys} there: {AGAIN}.")
+    for key, each in value.items():
+        _check(path, f"{listed([key])} of {name}", each, rule[key if key in keys else OTHERS])
+
+
+def _whole(low: int, high: int) -> Rule:
+    return f"a whole number from {low} to {high}", lambda value: type(value) is int and low <= value <= high
+
+
+def _number(low: int | float, high: int | float) -> Rule:
+    return f"a number from {low:g} to {high:g}", lambda value: type(value) in (int, float) and low <= value <= high
+
+
+def _one_of(*choices: str, told: str = "") -> Rule:
+    return told or " or ".join(choices), lambda value: value in choices
+
+
+def _are_names(value: Any) -> bool:
+    """Whether it is a list of class names as `scople.data.class_names` takes them."""
+    is_list = isinstance(value, list) and all(TEXT[1](name) and name.strip() for name in value)
+    return is_list and len({*value}) == len(value)
 
 
 def _refuse_foreign(path: Path) -> None:

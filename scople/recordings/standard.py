@@ -106,7 +106,7 @@ def standard(
 
 
 def _check_reach(sequence: Float[np.ndarray, "M T 25 3"], *, is_in_doubt: bool = False) -> None:
-    """Refuse a coordinate that nobody can have; where the unit is in doubt, millimetres are named if they make a body."""
+    """Refuse a coordinate that nobody can have; in doubt of the unit, name millimetres if they make a body."""
     farthest = np.abs(sequence).max(initial=0.0)
     if not farthest <= FARTHEST:
         thickness = np.median(_extents(sequence[is_present(sequence)]).min(axis=1)) / 1000  # if it is in millimetres

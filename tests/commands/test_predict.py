@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pickle
+import shutil
 import threading
 from io import StringIO
 
@@ -14,8 +15,10 @@ from PIL import Image
 from raw_files import skeleton_text
 from typer.testing import CliRunner
 
+from scople.base.artefacts import save_sealed_json
 from scople.commands.cli import app
 from scople.prediction.card import SYNTHETIC
+from scople.prediction.model_folder import KIND
 from scople.prediction.recogniser import Recogniser
 from scople.recordings.clips import read_each
 
@@ -308,6 +311,17 @@ def test_labels_that_the_screen_lacks_are_escaped(folder, place, form):
         assert {entry["label"] for entry in answer["labels"]} == {"grüßen", "😀"}
     else:
         assert r"gr\xfc\xdfen" in done.stdout
+
+
+def test_a_model_whose_values_cannot_be(predict, folder, tmp_path):
+    """They were answered with nothing and exit code 0."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    document = json.loads((copy / "config.json").read_text())
+    del document["artefact"]
+    save_sealed_json(KIND, document | {"batches": {"features": 0, "scores": 2}}, copy / "config.json")
+    done = predict("take_1.npy", model=copy)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "has 0 as features of batches" in done.stderr
 
 
 def test_many_files_are_answered_in_their_order(predict, place):

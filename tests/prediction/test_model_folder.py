@@ -125,8 +125,8 @@ def test_another_projects_folder(tmp_path, config):
         ({"more": 1}, "has other settings than this release (more)"),
         ({"method": {"phrase": "x"}}, "has other settings than this release"),
         ({"method": None}, "has other settings than this release"),
-        ({"joints": ["nose"]}, "other joints"),
-        ({"thresholds": {"entropy": 1.0}}, "other joints or gates"),
+        ({"joints": ["nose"]}, "has ['nose'] as joints, but needs this release's joints"),
+        ({"thresholds": {"entropy": 1.0}}, "needs a group with entropy, none, stacking"),
         ({"text_encoder": {"name": "bert", "digest": "0"}}, "needs the text encoder 'bert'"),
         ({"text_encoder": {"name": "minilm", "digest": "0"}}, "was trained with '0'"),
         ({"width": 5}, "has backbone."),
@@ -137,6 +137,64 @@ def test_another_projects_folder(tmp_path, config):
 def test_settings_that_do_not_fit(copy, changes, words):
     resealed(copy, **changes)
     assert words in refusal(copy)
+
+
+def changed(name, key, value):
+    """One value of a group, beside its others."""
+    return lambda document: document[name] | {key: value}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("batches", {}, "a group with features, scores"),
+        ("batches", "many", "a group with features, scores"),
+        ("batches", {"features": 1, "scores": 1, "more": 1}, "a group with features, scores"),
+        ("batches", changed("batches", "features", 0), "has 0 as features of batches"),
+        ("batches", changed("batches", "scores", True), "has True as scores of batches"),
+        ("frames", 0, "a multiple of 4 from 12 to 10000"),
+        ("frames", 13, "a multiple of 4"),
+        ("frames", 10**6, "a multiple of 4"),
+        ("width", 0, "a whole number from 1 to 1024"),
+        ("width", "4", "has '4' as width"),
+        ("repeat", -1, "as repeat"),
+        ("is_synthetic", "no", "true or false"),
+        ("split", 7, "a text of at most 2000"),
+        ("profile", "a\x1b[31m", "that can be printed"),
+        ("seen", [], "a list of one or more different names"),
+        ("seen", ["a", "a", "b"], "a list of one or more different names"),
+        ("seen", "abc", "a list of one or more"),
+        ("seen", ["a", 3, "b"], "a list of one or more"),
+        ("unseen", [" "], "a list of different names"),
+        ("computed_by", {}, "a group with threads"),
+        ("computed_by", changed("computed_by", "threads", "0"), "1 to 1024, as text"),
+        ("computed_by", changed("computed_by", "threads", "x"), "1 to 1024, as text"),
+        ("computed_by", changed("computed_by", "threads", 2), "1 to 1024, as text"),
+        ("computed_by", changed("computed_by", "device", None), "has None as device of computed_by"),
+        ("versions", {"scople": 1}, "has 1 as scople of versions"),
+        ("made_from", None, "as made_from"),
+        ("thresholds", changed("thresholds", "entropy", "low"), "has 'low' as entropy of thresholds"),
+        ("thresholds", changed("thresholds", "none", 10**400), "as none of thresholds"),
+        ("thresholds", "high", "as thresholds"),
+        ("text_encoder", {}, "a group with digest, name"),
+        ("text_encoder", {"name": ["minilm"], "digest": "0"}, "as name of text_encoder"),
+        ("text_encoder", changed("text_encoder", "weights", 3), "as weights of text_encoder"),
+        ("method", changed("method", "gate", "zzz"), "needs entropy or stacking or none"),
+        ("method", changed("method", "method", "ridge"), "has 'ridge' as method of method, but needs scople"),
+        ("method", changed("method", "class_text", "both"), "needs names"),
+        ("method", changed("method", "phrase", None), "as phrase of method"),
+        ("method", changed("method", "sampler", 1), "true or false"),
+        ("method", changed("method", "sampler_width", 10**9), "a whole number from 1 to 10000"),
+        ("method", changed("method", "alpha", "x"), "a number from -1000 to 1000"),
+        ("method", changed("method", "layer_depth", 7), "that do not go together (layer_depth is 7"),
+    ],
+)
+def test_values_that_cannot_be_have_one_sentence_though_the_seal_fits(copy, name, value, words):
+    document = json.loads((copy / "config.json").read_text())
+    resealed(copy, **{name: value(document) if callable(value) else value})
+    said = refusal(copy)
+    assert words in said
+    assert said.endswith(": get or export the model again.")
 
 
 def test_settings_of_another_kind(copy):
