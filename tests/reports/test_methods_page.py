@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from scople.base.errors import ScopleError
+from scople.judging.certainty import Mean
 from scople.methods.registry import METHODS
 from scople.reports import methods_page
 from scople.reports.methods import COLUMNS, ORDER
@@ -61,14 +62,13 @@ def test_scople_is_ahead_only_if_that_is_established_for_every_other_method(diff
     said = methods_page.ahead(made_up(differences, error), "entropy", "some recordings")
     assert said.startswith(f"**SCoPLe is {'' if is_ahead else 'not '}ahead on some recordings**")
     assert "its ZSL is 40.0 ± 1.2 %, by chance it would be 14.3." in said
-    assert is_ahead or f"{higher} of the 13 other rows {'has' if higher == 1 else 'have'} a higher mean." in said
+    assert "class texts" not in said  # 33.3, with the backbone's scores, is lower
+    assert is_ahead or f"{higher} of the 13 other methods {'has' if higher == 1 else 'have'} a higher mean." in said
 
 
 def test_what_was_not_run_is_not_known():
     assert "is not known" in methods_page.ahead(None, "entropy", "some recordings")
-    assert (
-        methods_page.comparison(None, "entropy") == methods_page.leaks(None) == methods_page.of_columns({}, "entropy")
-    )
+    assert methods_page.comparison(None, "entropy") == methods_page.leaks({}) == methods_page.of_columns({}, "entropy")
 
 
 def test_each_method_has_one_row_and_each_difference_its_sign():
@@ -84,6 +84,27 @@ def test_each_method_has_one_row_and_each_difference_its_sign():
     further = cells(page, "`smie_head`")
     assert further[2:5] == ["head", "4", "33.3 ± 1.2"]
     assert "77.7" not in page  # fewer splits than there are
+
+
+def described(zsl):
+    table = made_up({"smie": -1.0})
+    own = table[(table["variant"] == "smie") & (table["gate"] == "entropy") & (table["group"] == "all")]
+    return pd.concat([table, own.assign(variant="smie_both", class_text="both", zsl=zsl)], ignore_index=True)
+
+
+@pytest.mark.parametrize(("zsl", "is_named"), [(41.0, True), (40.0, False)])
+def test_other_class_texts_that_are_higher_are_named_beside_the_methods(zsl, is_named):
+    said = methods_page.ahead(described(zsl), "entropy", "some recordings")
+    assert ("With other class texts, so have: `smie_both` 41.0. " in said) == is_named
+
+
+def test_what_a_text_gains_is_a_method_less_itself():
+    gains = {"smie_both": {"zsl": Mean(3.25, 1.0, 4), "harmonic": Mean(-0.75, 2.0, 4)}}
+    page = methods_page.comparison(described(41.0), "entropy", gains)
+    *_, table = page.split("each method less itself with class names.")
+    assert cells(table, "`smie_both`") == ["`smie_both`", "4", "+3.2 ± 1.0", "-0.8 ± 2.0"]
+    assert "These are 4 comparisons" in page  # of the second table: two rows, ZSL and H
+    assert "less itself" not in methods_page.comparison(described(41.0), "entropy")
 
 
 def test_real_recordings_are_not_called_otherwise():
@@ -109,8 +130,19 @@ def test_tables_of_the_paper_show_what_was_measured_under_one_gate():
 
 def test_leaks_are_means_over_splits():
     row = {"variant": "purls", "quantity": "oracle_query_leak", "reference_is": "zsl", "reading": "A LEAK", "unit": "%"}
-    table = pd.DataFrame([row | {"value": value, "reference": 20.0} for value in (40.0, 90.0)])
-    assert cells(methods_page.leaks(table), "`purls`") == [
+    spread = row | {
+        "variant": "purls_static",
+        "quantity": "spread_over_candidates",
+        "unit": "",
+        "value": 0.002,
+        "reference": 0.8,
+    }
+    table = pd.DataFrame([row | {"value": value, "reference": 20.0} for value in (40.0, 90.0)] + [spread])
+    page = methods_page.leaks({"some recordings": table})
+    assert page.startswith("On some recordings:")
+    assert "| 0.0020" in page
+    assert "is 0.25 % (`purls_static`) of what it varies with the sample" in page
+    assert cells(page, "`purls`") == [
         "`purls`",
         "`oracle_query_leak`",
         "65.0",
