@@ -69,7 +69,8 @@ def ahead(table: pd.DataFrame | None, gate: str, where: str) -> str:
     texts = rest[(rest["seen_source"] == "own") & (rest["zsl"] > scople["zsl"])].sort_values("zsl", ascending=False)
     if len(texts):
         named = ", ".join(f"`{row['variant']}` {row['zsl']:.1f}" for row in texts.to_dict("records"))
-        said += f"With other class texts, so have: {named}. "
+        sure = [f"`{r['variant']}`" for r in texts.to_dict("records") if _difference(r, "zsl", "scople").is_established]
+        said += f"With other class texts, so have: {named}; established for {', '.join(sure) or 'none of them'}. "
     return said + established(found, "SCoPLe")
 
 

@@ -95,7 +95,7 @@ def described(zsl):
 @pytest.mark.parametrize(("zsl", "is_named"), [(41.0, True), (40.0, False)])
 def test_other_class_texts_that_are_higher_are_named_beside_the_methods(zsl, is_named):
     said = methods_page.ahead(described(zsl), "entropy", "some recordings")
-    assert ("With other class texts, so have: `smie_both` 41.0. " in said) == is_named
+    assert ("With other class texts, so have: `smie_both` 41.0; established for none of them. " in said) == is_named
 
 
 def test_what_a_text_gains_is_a_method_less_itself():
